@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"heed/rules"
+)
+
+// maxApproveTries bounds how often Approve starts again when somebody else
+// publishes at the same moment.
+const maxApproveTries = 5
+
+// ErrStale means that a proposal is not what the approver was shown.
+var ErrStale = errors.New("the proposal changed since it was shown: look at it again")
+
+// Approval is a decision to put a proposal in force.
+type Approval struct {
+	App, Proposal string
+	Digest        string // Proposal.Digest of what the approver saw; binds the exact operations
+	Actor         string
+	Reason        string
+	Now           time.Time
+	Adjust        func(*rules.Rule) // the approver's holdout and ramp; nil keeps them
+}
+
+// Approve publishes the proposal's operations on the app's head. It returns
+// ErrStale when the proposal is no longer the one that was shown, ErrConflict
+// when it was decided already, and an error that names the operation when the
+// rules in force moved so that it does not fit any more.
+func Approve(ctx context.Context, s Store, a Approval) (rules.Head, error) {
+	for try := 0; ; try++ {
+		head, err := approveOnce(ctx, s, a)
+		if !errors.Is(err, errLost) || try == maxApproveTries {
+			return head, err
+		}
+	}
+}
+
+// errLost is a publish that lost the race for the head; the proposal may still
+// be open, so it is worth another try.
+var errLost = fmt.Errorf("%w: the head moved", ErrConflict)
+
+func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
+	p, err := s.Proposal(ctx, a.App, a.Proposal)
+	if err != nil {
+		return rules.Head{}, err
+	}
+	if p.State != Open && p.State != Snoozed {
+		return rules.Head{}, fmt.Errorf("proposal %s is %s: %w", p.ID, p.State, ErrConflict)
+	}
+	if p.Digest() != a.Digest {
+		return rules.Head{}, ErrStale
+	}
+	ops := approvedOps(p.Ops, a)
+	head, set, err := Current(ctx, s, a.App)
+	if err != nil {
+		return rules.Head{}, err
+	}
+	next, err := rules.Apply(set, ops)
+	if err != nil {
+		return rules.Head{}, fmt.Errorf("proposal %s no longer fits the rules in force: %w", p.ID, err)
+	}
+	published, err := s.Publish(ctx, a.App, head.Epoch, next, Audit{
+		App: a.App, Time: a.Now, Actor: a.Actor, Action: "approve", Target: p.ID, Reason: a.Reason,
+		Ops: ops, Proposal: p.ID, ProposalVersion: p.Version,
+	})
+	if errors.Is(err, ErrConflict) {
+		return rules.Head{}, errLost
+	}
+	return published, err
+}
+
+// approvedOps copies the operations with the approver's name on their rules.
+func approvedOps(ops []rules.Operation, a Approval) []rules.Operation {
+	out := make([]rules.Operation, len(ops))
+	for i, op := range ops {
+		out[i] = op
+		if op.Rule == nil {
+			continue
+		}
+		r := op.Rule.Clone()
+		r.ApprovedBy, r.State = a.Actor, rules.Active
+		if a.Adjust != nil {
+			a.Adjust(r)
+		}
+		out[i].Rule = r
+	}
+	return out
+}
+
+// Current returns the app's head and its set; an empty set before the first
+// Publish.
+func Current(ctx context.Context, s Store, app string) (rules.Head, *rules.Set, error) {
+	head, err := s.Head(ctx, app)
+	if err != nil {
+		return head, nil, err
+	}
+	if head.Epoch == 0 {
+		return head, &rules.Set{App: app}, nil
+	}
+	set, err := s.Set(ctx, app, head.Hash)
+	return head, set, err
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"heed/rules"
+	"heed/rules/check"
+)
+
+// ProposalState is where a proposal stands.
+type ProposalState string
+
+// States of a proposal.
+const (
+	Open     ProposalState = "open"
+	Approved ProposalState = "approved"
+	Rejected ProposalState = "rejected"
+	Expired  ProposalState = "expired"
+	Snoozed  ProposalState = "snoozed"
+)
+
+// Proposal is a change to the rule set waiting for a decision.
+type Proposal struct {
+	ID      string            `json:"id"`
+	App     string            `json:"app"`
+	Version int               `json:"version"` // grows with every change; compare-and-swap
+	State   ProposalState     `json:"state"`
+	Created time.Time         `json:"created"`
+	Updated time.Time         `json:"updated"`
+	Ops     []rules.Operation `json:"operations"`
+	Title   string            `json:"title"` // one line for people
+
+	Evidence  []Evidence      `json:"evidence"`
+	People    int             `json:"people"` // distinct known people; unknown ones count as one
+	Opposed   int             `json:"opposed,omitempty"`
+	Touch     Touch           `json:"touch"`
+	Tokens    int             `json:"tokens,omitempty"` // added to a prompt in scope, bytes/4
+	Problems  []check.Problem `json:"problems,omitempty"`
+	Conflicts []Conflict      `json:"conflicts,omitempty"`
+	Routing   *RoutingCase    `json:"routing,omitempty"`
+
+	DecidedBy string    `json:"decided_by,omitempty"`
+	DecidedAt time.Time `json:"decided_at,omitzero"`
+	Reason    string    `json:"reason,omitempty"` // why rejected
+	Until     time.Time `json:"until,omitzero"`   // snoozed until
+}
+
+// Evidence is one record that a proposal or finding rests on, in the person's own
+// words.
+type Evidence struct {
+	Feedback   string    `json:"feedback"`
+	Exchange   string    `json:"exchange,omitempty"`
+	User       string    `json:"user,omitempty"`
+	Time       time.Time `json:"time"`
+	Quote      string    `json:"quote"`
+	When       string    `json:"applies_when,omitempty"`
+	Query      string    `json:"query,omitempty"`
+	Correction string    `json:"correction,omitempty"`
+}
+
+// Touch is what a proposal would have touched of the app's logged traffic.
+type Touch struct {
+	Of     int      `json:"of"`     // requests looked at: the newest of the step with a query
+	In     int      `json:"in"`     // of these, in scope
+	Inside []Sample `json:"inside"` // up to ten in scope, surest first
+	Near   []Sample `json:"near"`   // up to ten just outside, nearest first
+}
+
+// Share is In/Of, 0 when nothing was looked at.
+func (t Touch) Share() float64 {
+	if t.Of == 0 {
+		return 0
+	}
+	return float64(t.In) / float64(t.Of)
+}
+
+// Sample is one logged request shown as an example.
+type Sample struct {
+	Exchange string  `json:"exchange"`
+	Query    string  `json:"query"`
+	P        float32 `json:"p"`              // the matcher's probability
+	Mark     string  `json:"mark,omitempty"` // "applies" or "does not apply", as a person ticked it
+}
+
+// Conflict is another rule or proposal that a proposal contradicts.
+type Conflict struct {
+	Rule     string `json:"rule,omitempty"`
+	Proposal string `json:"proposal,omitempty"`
+	Action   string `json:"action"`
+	Reason   string `json:"reason"`
+	Advice   string `json:"advice"` // supersede, split or reject
+}
+
+// RoutingCase is the evidence for a routing proposal.
+type RoutingCase struct {
+	Alias     string         `json:"alias"`
+	Topic     string         `json:"topic,omitempty"`
+	Better    string         `json:"better"`    // upstream/model
+	Posterior float64        `json:"posterior"` // probability that it is better than every other
+	Ratings   []TargetRating `json:"ratings"`
+	Before    []rules.Share  `json:"before"`
+}
+
+// Digest names the exact bytes that an approval binds: hex SHA-256 over the
+// operations' JSON. It changes when anything that would be put in force changes,
+// and not when only evidence or figures do.
+func (p *Proposal) Digest() string {
+	b, err := json.Marshal(p.Ops)
+	if err != nil {
+		panic("BUG: encode operations: " + err.Error())
+	}
+	sum := sha256.Sum256(append([]byte("heed-proposal-v1\n"+p.App+"\n"), b...))
+	return hex.EncodeToString(sum[:])
+}
+
+// Rule is the rule that the proposal would put in force, nil when it has none.
+// It belongs to the proposal.
+func (p *Proposal) Rule() *rules.Rule {
+	for i := range p.Ops {
+		if p.Ops[i].Rule != nil {
+			return p.Ops[i].Rule
+		}
+	}
+	return nil
+}
+
+// Finding is a cluster of complaints that no rule can mend as it stands.
+type Finding struct {
+	ID       string     `json:"id"`
+	App      string     `json:"app"`
+	Version  int        `json:"version"`
+	State    string     `json:"state"` // open, resolved
+	Kind     string     `json:"kind"`  // no_instruction, retrieval, missing_fact, tool, length, outage
+	Title    string     `json:"title"`
+	Step     string     `json:"step,omitempty"`
+	Count    int        `json:"count"` // complaints, also those whose evidence is no longer listed
+	People   int        `json:"people"`
+	Evidence []Evidence `json:"evidence"` // newest 50
+	Suggest  string     `json:"suggest,omitempty"`
+	Owner    string     `json:"owner,omitempty"`
+	Created  time.Time  `json:"created"`
+	Updated  time.Time  `json:"updated"`
+	Reopened int        `json:"reopened,omitempty"`
+}
+
+// Changes is what the learner commits in one transaction.
+type Changes struct {
+	App       string
+	Worker    string
+	Handled   []Handled
+	Proposals []*Proposal
+	Findings  []*Finding
+	Audits    []Audit
+}
+
+// Handled says what became of one pending record.
+type Handled struct {
+	Feedback string    // id
+	Link     *Link     // set when the exchange was found
+	RetryAt  time.Time // zero: done; else due again at this time
+	Note     string    // for people: what was done with it, or why not
+}
+
+// ProposalFilter selects proposals; zero fields do not filter.
+type ProposalFilter struct {
+	App   string // required
+	State ProposalState
+	Rule  string
+	Limit int
+	After string
+}
+
+// FindingFilter selects findings; zero fields do not filter.
+type FindingFilter struct {
+	App   string // required
+	State string
+	Limit int
+	After string
+}
+
+// HeadRecord is one entry of the app's history of heads.
+type HeadRecord struct {
+	Head   rules.Head `json:"head"`
+	Time   time.Time  `json:"time"`
+	Actor  string     `json:"actor"`
+	Action string     `json:"action"`
+	Rules  int        `json:"rules"`
+}
+
+// Audit is one entry of the append-only trail of an app.
+type Audit struct {
+	Number   int64             `json:"number"` // from 1, set by the store
+	App      string            `json:"app"`
+	Time     time.Time         `json:"time"`
+	Actor    string            `json:"actor"`  // admin token's name, "learner", "auto"
+	Action   string            `json:"action"` // approve, reject, edit, publish, activate, retract, …
+	Target   string            `json:"target,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+	Ops      []rules.Operation `json:"operations,omitempty"`
+	Head     rules.Head        `json:"head,omitzero"` // after a Publish
+	Previous string            `json:"previous"`      // hash of the entry before, set by the store
+	Hash     string            `json:"hash"`          // set by the store
+
+	Proposal        string `json:"proposal,omitempty"` // Publish: approves this proposal
+	ProposalVersion int    `json:"proposal_version,omitempty"`
+}
+
+// AuditFilter selects audit entries; zero fields do not filter.
+type AuditFilter struct {
+	App    string // required
+	Target string
+	Action string
+	Limit  int
+	After  string
+}
