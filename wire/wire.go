@@ -49,6 +49,11 @@ type Request struct {
 	Format     string   // response shape: "", "json_object", or "json_schema:<name or hash>"
 	ForcedTool bool     // tool_choice demands a tool call
 	MaxTokens  int64    // the client's output limit, in tokens; 0 when unset
+
+	ConversationID string // Responses: id of the stored conversation; "" when absent
+
+	place   place
+	scratch scratch
 }
 
 // Turn is one message of role user.
