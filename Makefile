@@ -1,0 +1,28 @@
+# Everything that a developer runs. `make test` is what CI runs.
+GO ?= go
+
+.PHONY: test lint bench fuzz soak test-sdk deps fmt
+
+test: deps lint   ## every test with the race detector, the whole program and a browser included
+	CI=$(CI) $(GO) test -race -timeout 15m ./...
+
+lint:             ## gofmt, vet, staticcheck (pinned in go.mod)
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+deps:             ## gcc for -race, redis-server, chromium: installs what is missing, or says what to install
+	@sh configs/deps.sh
+
+bench:            ## benchmarks beside the code, then the programs of heedbench
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./cmd/heedbench --help
+
+fuzz:             ## every fuzz target for FUZZTIME (default 1m) each
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-1m} $$pkg || exit 1; \
+	  done; done
+
+soak: deps        ## long suites: 300 kill cycles and the like
+	HEED_SOAK=1 $(GO) test -timeout 3h -count 1 ./...

@@ -1,0 +1,186 @@
+// Package configs is Heed's configuration: the YAML file's schema, its defaults
+// and its validation. [Load] reads a file, [Default] is what `heed serve` runs on
+// without one; heed.yaml in this folder documents every key.
+//
+// A key that the schema does not know is refused with its line and the nearest
+// known key; ${NAME} and ${file:PATH} in values are replaced by an environment
+// variable or a file's content, and one that is not there is an error. Every
+// mistake is reported, not the first.
+package configs
+
+import (
+	"time"
+)
+
+// Config is the whole file.
+type Config struct {
+	Gateway   Gateway           `yaml:"gateway"`
+	Admin     Admin             `yaml:"admin"`
+	Store     Store             `yaml:"store"`
+	Upstreams Ordered[Upstream] `yaml:"upstreams"`
+	Models    Ordered[Model]    `yaml:"models"`
+	Apps      Ordered[App]      `yaml:"apps"`
+	Learner   Learner           `yaml:"learner"`
+}
+
+// Gateway is the listener for agents and end users.
+type Gateway struct {
+	Listen    string        `yaml:"listen"`     // default 127.0.0.1:8080
+	PublicURL string        `yaml:"public_url"` // makes Heed-Feedback-Url absolute
+	Open      bool          `yaml:"open"`       // serve beyond loopback without app keys
+	TokenKey  Secret        `yaml:"token_key"`  // signs feedback tokens, 32 bytes or more; default: <store.path>/secret
+	TokenTTL  time.Duration `yaml:"token_ttl"`  // how long feedback may be given; default 168h
+	Grace     time.Duration `yaml:"grace"`      // what running answers get at shutdown; default 30s
+	Limits    Limits        `yaml:"limits"`
+}
+
+// Limits bound what the gateway holds at once. 0 is the default.
+type Limits struct {
+	Body        Size `yaml:"body"`                // a request that may be patched; default 32MiB, larger ones pass untouched
+	BytesHeld   Size `yaml:"bytes_in_flight"`     // all requests held at once; default 256MiB
+	Queue       Size `yaml:"record_queue"`        // exchanges waiting for the log; default 64MiB
+	InFlight    int  `yaml:"in_flight"`           // calls at once; default 10000
+	RequestsMin int  `yaml:"requests_per_minute"` // per app key; default no limit
+	TokensMin   int  `yaml:"tokens_per_minute"`   // per app key, as upstreams report them; default no limit
+}
+
+// Admin is the listener for people who decide.
+type Admin struct {
+	Listen   string       `yaml:"listen"` // default 127.0.0.1:8081
+	Token    Secret       `yaml:"token"`  // shorthand for one token of role owner
+	Tokens   []AdminToken `yaml:"tokens"`
+	Insecure bool         `yaml:"insecure"` // listen beyond loopback without TLS in front
+}
+
+// AdminToken lets somebody into admin.
+type AdminToken struct {
+	Name  string `yaml:"name"`
+	Role  string `yaml:"role"` // owner, approver, viewer
+	Token Secret `yaml:"token"`
+}
+
+// Store is where the record lives.
+type Store struct {
+	Path      string        `yaml:"path"`      // default ./heed-data
+	Redis     Secret        `yaml:"redis"`     // URL; may hold a password
+	Retention time.Duration `yaml:"retention"` // age at which exchanges go; default 720h, feedback keeps its exchange
+	MaxSize   Size          `yaml:"max_size"`  // of the exchange log; default 10GiB
+}
+
+// Upstream is a server that Heed calls.
+type Upstream struct {
+	Kind       string        `yaml:"kind"` // openai (default), azure, anthropic
+	BaseURL    string        `yaml:"base_url"`
+	APIKey     Secret        `yaml:"api_key"`     // "" passes the caller's own credential on
+	APIVersion string        `yaml:"api_version"` // azure
+	Placement  string        `yaml:"placement"`   // system (default), tail, user
+	Connect    time.Duration `yaml:"connect_timeout"`
+	FirstByte  time.Duration `yaml:"first_byte_timeout"`
+	Idle       time.Duration `yaml:"idle_timeout"`
+	Total      time.Duration `yaml:"total_timeout"`
+}
+
+// Model is a model alias: the name that clients ask for.
+type Model struct {
+	Targets []Target `yaml:"targets"`
+	Routing string   `yaml:"routing"` // off, propose (default), auto
+}
+
+// Target is an upstream and the model name sent to it.
+type Target struct {
+	Upstream string   `yaml:"upstream"`
+	Model    string   `yaml:"model"`
+	Weight   *float64 `yaml:"weight"` // default 1
+}
+
+// App is a tenant.
+type App struct {
+	Keys           []Secret `yaml:"keys"` // plain or sha256:<64 hex digits>
+	AllowedOrigins []string `yaml:"allowed_origins"`
+	Models         []string `yaml:"models"`   // that its keys may ask for; empty: all
+	Domains        []string `yaml:"domains"`  // its own, which rules may name
+	Rules          string   `yaml:"rules"`    // on (default), observe, off
+	Bodies         string   `yaml:"bodies"`   // full (default), redacted, none
+	Holdout        *float64 `yaml:"holdout"`  // of new rules; default learner.holdout
+	Approval       string   `yaml:"approval"` // default learner.approval
+}
+
+// Learner turns feedback into proposals.
+type Learner struct {
+	Approval string   `yaml:"approval"`  // manual (default), auto
+	Holdout  *float64 `yaml:"holdout"`   // of new rules, [0, 0.5]; default 0.1
+	Quorum   int      `yaml:"quorum"`    // distinct people behind an auto-approved rule; default 3
+	MaxTouch *float64 `yaml:"max_touch"` // share of traffic an auto-approved rule may touch; default 0.2
+}
+
+// Default is the configuration without a file: loopback listeners, data in
+// ./heed-data, one upstream, the caller's own credential passed through.
+func Default() *Config {
+	c := &Config{}
+	c.Upstreams.Set("openai", &Upstream{BaseURL: "https://api.openai.com/v1"})
+	c.fill()
+	return c
+}
+
+func (c *Config) fill() {
+	def(&c.Gateway.Listen, "127.0.0.1:8080")
+	def(&c.Gateway.TokenTTL, 7*24*time.Hour)
+	def(&c.Gateway.Grace, 30*time.Second)
+	l := &c.Gateway.Limits
+	def(&l.Body, 32<<20)
+	def(&l.BytesHeld, 256<<20)
+	def(&l.Queue, 64<<20)
+	def(&l.InFlight, 10_000)
+	def(&c.Admin.Listen, "127.0.0.1:8081")
+	def(&c.Store.Path, "./heed-data")
+	def(&c.Store.Retention, 30*24*time.Hour)
+	def(&c.Store.MaxSize, 10<<30)
+	def(&c.Learner.Approval, "manual")
+	def(&c.Learner.Quorum, 3)
+	defPtr(&c.Learner.Holdout, 0.1)
+	defPtr(&c.Learner.MaxTouch, 0.2)
+	for _, u := range c.Upstreams.All() {
+		if u == nil {
+			continue // Validate names it
+		}
+		def(&u.Kind, "openai")
+		def(&u.Placement, "system")
+	}
+	for _, m := range c.Models.All() {
+		if m == nil {
+			continue
+		}
+		def(&m.Routing, "propose")
+		for i := range m.Targets {
+			defPtr(&m.Targets[i].Weight, 1)
+		}
+	}
+	for _, a := range c.Apps.All() {
+		if a == nil {
+			continue
+		}
+		def(&a.Rules, "on")
+		def(&a.Bodies, "full")
+		def(&a.Approval, c.Learner.Approval)
+		if a.Holdout == nil {
+			a.Holdout = c.Learner.Holdout
+		}
+	}
+	if c.Admin.Token != "" {
+		c.Admin.Tokens = append([]AdminToken{{Name: "admin", Role: "owner", Token: c.Admin.Token}}, c.Admin.Tokens...)
+		c.Admin.Token = ""
+	}
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+func defPtr(v **float64, d float64) {
+	if *v == nil {
+		*v = &d
+	}
+}

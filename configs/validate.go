@@ -1,0 +1,200 @@
+package configs
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// minSecretBytes is the shortest admin token and token key that is accepted.
+const (
+	minAdminToken = 12
+	minTokenKey   = 32
+)
+
+// Validate reports everything that is wrong, joined, each with its key.
+func (c *Config) Validate() error {
+	v := &validation{}
+	c.checkListeners(v)
+	for name, u := range c.Upstreams.All() {
+		v.upstream("upstreams."+name, u)
+	}
+	for name, m := range c.Models.All() {
+		v.model("models."+name, m, &c.Upstreams)
+	}
+	keys := map[Secret]string{}
+	for name, a := range c.Apps.All() {
+		v.app("apps."+name, a, keys)
+	}
+	v.oneOf("learner.approval", c.Learner.Approval, "manual", "auto")
+	v.share("learner.holdout", c.Learner.Holdout, 0.5)
+	v.share("learner.max_touch", c.Learner.MaxTouch, 1)
+	if c.Store.Redis != "" {
+		if u, err := url.Parse(c.Store.Redis.Reveal()); err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
+			v.addf("store.redis: want a URL such as redis://127.0.0.1:6379/0")
+		}
+		if c.Gateway.TokenKey == "" {
+			v.addf("gateway.token_key: required with store.redis, so that every replica accepts every token; give 32 random bytes or more")
+		}
+	}
+	return errors.Join(v.errs...)
+}
+
+func (c *Config) checkListeners(v *validation) {
+	v.listen("gateway.listen", c.Gateway.Listen)
+	v.listen("admin.listen", c.Admin.Listen)
+	if k := len(c.Gateway.TokenKey); k > 0 && k < minTokenKey {
+		v.addf("gateway.token_key: %d bytes, want at least %d random ones", k, minTokenKey)
+	}
+	if u := c.Gateway.PublicURL; u != "" {
+		v.url("gateway.public_url", u)
+	}
+	if !Loopback(c.Gateway.Listen) && !c.Gateway.Open && c.hasProviderKey() && !c.hasAppKeys() {
+		v.addf("gateway.listen: %s is reachable from other machines, an upstream has an api_key, and no app has keys: anybody could spend it. "+
+			"Give apps.<name>.keys, listen on 127.0.0.1, or set gateway.open: true", c.Gateway.Listen)
+	}
+	if !Loopback(c.Admin.Listen) && !c.Admin.Insecure {
+		v.addf("admin.listen: %s is reachable from other machines without TLS: listen on 127.0.0.1 behind a TLS proxy, or set admin.insecure: true", c.Admin.Listen)
+	}
+	names := map[string]bool{}
+	for i, t := range c.Admin.Tokens {
+		at := fmt.Sprintf("admin.tokens[%d]", i)
+		if t.Name == "" || names[t.Name] {
+			v.addf("%s.name: want a name of its own", at)
+		}
+		names[t.Name] = true
+		v.oneOf(at+".role", t.Role, "owner", "approver", "viewer")
+		if len(t.Token) < minAdminToken {
+			v.addf("%s.token: want at least %d characters", at, minAdminToken)
+		}
+	}
+}
+
+func (c *Config) hasProviderKey() bool {
+	for _, u := range c.Upstreams.All() {
+		if u != nil && u.APIKey != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Config) hasAppKeys() bool {
+	for _, a := range c.Apps.All() {
+		if a != nil && len(a.Keys) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Loopback says whether a listen address is reachable from this machine only.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+type validation struct{ errs []error }
+
+func (v *validation) addf(format string, args ...any) {
+	v.errs = append(v.errs, fmt.Errorf(format, args...))
+}
+
+func (v *validation) listen(at, addr string) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		v.addf("%s: %q: want host:port, for example 127.0.0.1:8080", at, addr)
+	}
+}
+
+func (v *validation) url(at, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		v.addf("%s: want an http or https URL without user, query and fragment", at)
+	}
+}
+
+func (v *validation) oneOf(at, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.addf("%s: %q: want one of %s", at, value, strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validation) share(at string, s *float64, most float64) {
+	if s != nil && !(*s >= 0 && *s <= most) {
+		v.addf("%s: %v: want a share between 0 and %v", at, *s, most)
+	}
+}
+
+func (v *validation) upstream(at string, u *Upstream) {
+	if u == nil {
+		v.addf("%s: want at least base_url", at)
+		return
+	}
+	v.url(at+".base_url", u.BaseURL)
+	v.oneOf(at+".kind", u.Kind, "openai", "azure", "anthropic")
+	v.oneOf(at+".placement", u.Placement, "system", "tail", "user")
+}
+
+func (v *validation) model(at string, m *Model, ups *Ordered[Upstream]) {
+	if m == nil || len(m.Targets) == 0 {
+		v.addf("%s.targets: want at least one", at)
+		return
+	}
+	v.oneOf(at+".routing", m.Routing, "off", "propose", "auto")
+	var total float64
+	for i, t := range m.Targets {
+		if _, ok := ups.Lookup(t.Upstream); !ok {
+			v.addf("%s.targets[%d].upstream: %q is not among upstreams%s", at, i, t.Upstream, nearest(t.Upstream, slices.Clone(ups.Names())))
+		}
+		if t.Model == "" {
+			v.addf("%s.targets[%d].model: want the model name sent to the upstream", at, i)
+		}
+		if !(*t.Weight >= 0 && *t.Weight <= 1e9) {
+			v.addf("%s.targets[%d].weight: %v: want 0 or more", at, i, *t.Weight)
+		}
+		total += *t.Weight
+	}
+	if total <= 0 {
+		v.addf("%s.targets: all weights are 0", at)
+	}
+}
+
+func (v *validation) app(at string, a *App, keys map[Secret]string) {
+	if a == nil {
+		v.addf("%s: empty; give keys, or {} for an app without one", at)
+		return
+	}
+	v.oneOf(at+".rules", a.Rules, "on", "observe", "off")
+	v.oneOf(at+".bodies", a.Bodies, "full", "redacted", "none")
+	v.oneOf(at+".approval", a.Approval, "manual", "auto")
+	v.share(at+".holdout", a.Holdout, 0.5)
+	for i, k := range a.Keys {
+		if hash, ok := strings.CutPrefix(k.Reveal(), "sha256:"); ok {
+			if b, err := hex.DecodeString(hash); err != nil || len(b) != 32 {
+				v.addf("%s.keys[%d]: want 64 hex digits behind sha256:", at, i)
+			}
+		} else if len(k) < 8 || strings.ContainsAny(k.Reveal(), " \t\r\n") {
+			v.addf("%s.keys[%d]: want at least 8 characters without spaces", at, i)
+		}
+		if other, taken := keys[k]; taken {
+			v.addf("%s.keys[%d]: already a key of %s", at, i, other)
+		}
+		keys[k] = at
+	}
+	for i, o := range a.AllowedOrigins {
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
+			v.addf("%s.allowed_origins[%d]: %q: want scheme://host[:port], without a path", at, i, o)
+		}
+	}
+}
