@@ -119,7 +119,7 @@ func odd(word []rune, mostlyLatin, cjk bool) string {
 		switch {
 		case styled(r, cjk):
 			return "has styled letters; write plain ones"
-		case r == 'µ' || r == 'μ' || r == 'Ω' || r == 'Ω' || unicode.IsMark(r) || ideographic(r):
+		case r == 'µ' || r == 'μ' || r == '\u03a9' || r == '\u2126' || unicode.IsMark(r) || ideographic(r):
 			continue // units (µm, kΩ); ideographs stand beside any script
 		case r >= 0x1D00 && r <= 0x1D7F || r >= 0x0250 && r <= 0x02AF && r != 'ə':
 			phonetic++
