@@ -105,8 +105,9 @@ type FeedbackStore interface {
 	// id when it has none, and returns the stored record. With f.Key set, the same
 	// key and Digest again returns the first record and created false; another
 	// Digest is ErrReused. The exchange need not exist yet. Later feedback of the
-	// same person (User, when not empty) on the same exchange sets SupersededBy on
-	// the earlier one; both are kept.
+	// same person on the same exchange sets SupersededBy on the earlier one; both
+	// are kept. The same person is the same User, or no User with the same Source:
+	// whoever holds an exchange's token speaks for one person.
 	AddFeedback(ctx context.Context, f *Feedback) (stored *Feedback, created bool, err error)
 
 	// FeedbackByID returns one record.
