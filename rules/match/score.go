@@ -1,0 +1,256 @@
+package match
+
+import (
+	"math"
+	"slices"
+)
+
+// MaxHits is how many rules one request gets at most.
+const MaxHits = 3
+
+// maxCandidates is how many classes the decision weighs against each other.
+const maxCandidates = 16
+
+// Buffer is reusable scratch space for [Index.Match]; its zero value is ready.
+// One goroutine uses it at a time; it may be pooled and used with any Index.
+type Buffer struct {
+	scratch scratch
+	acc     []accumulator
+	touched []uint32
+	epoch   uint32
+	cands   [maxCandidates]candidate
+	hits    [MaxHits]Hit
+}
+
+// accumulator adds up one class's scores.
+type accumulator struct {
+	s     [scores]float32
+	epoch uint32
+}
+
+// candidate is a class in the running.
+type candidate struct {
+	class  uint32
+	rank   float32 // what it was chosen by
+	margin float32
+	weight float32 // exp(margin)
+}
+
+// Match returns the rules that the query calls for, by descending probability,
+// at most MaxHits. The query is what [Extract] found; an empty one calls for
+// none. Rules that eligible refuses neither hit nor compete; nil allows all.
+//
+// The hits are valid until buf is used again; buf must not be nil. Match does not
+// allocate once buf has seen requests of that size and their words.
+func (ix *Index) Match(query string, eligible func(rule int) bool, buf *Buffer) []Hit {
+	n := ix.weigh(query, eligible, buf)
+	if n == 0 {
+		return nil
+	}
+	return ix.decide(buf, n)
+}
+
+// weigh fills buf.cands with the best candidates and their weights and returns
+// how many there are.
+func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) int {
+	s := &buf.scratch
+	s.features(query)
+	if len(s.feats) == 0 || len(ix.classes) == 0 {
+		return 0
+	}
+	norm := ix.lex.resolve(s)
+	ix.accumulate(buf, norm)
+	n := ix.choose(buf, eligible)
+	for i := range buf.cands[:n] {
+		c := &buf.cands[i]
+		c.margin = ix.margin(&ix.classes[c.class], &buf.acc[c.class], s)
+		c.weight = exp32(min(c.margin, 40))
+	}
+	return n
+}
+
+// accumulate adds up the scores of every class that shares a feature.
+func (ix *Index) accumulate(buf *Buffer, norm float32) {
+	s := &buf.scratch
+	if len(buf.acc) < len(ix.classes) {
+		buf.acc = make([]accumulator, len(ix.classes))
+		buf.epoch = 0
+	}
+	if buf.epoch++; buf.epoch == 0 {
+		clear(buf.acc)
+		buf.epoch = 1
+	}
+	buf.touched = buf.touched[:0]
+	comNorm := norm
+	if s.block[spaceWord] > 0 {
+		comNorm = s.block[spaceWord] // the words' block alone, at unit length
+	}
+	for i := range s.feats {
+		f := &s.feats[i]
+		if f.slot < 0 {
+			continue
+		}
+		w := termWeight(f)
+		list := ix.postings[ix.offsets[f.slot]:ix.offsets[f.slot+1]]
+		v := w * s.block[f.space] * norm
+		switch f.space {
+		case spaceWord:
+			buf.addWords(list, v)
+			for _, c := range ix.comments[ix.comOffset[f.slot]:ix.comOffset[f.slot+1]] {
+				buf.class(c.class).s[scoreCom] += w * comNorm * c.weight
+			}
+		case spaceGram:
+			buf.addGrams(list, v)
+		default:
+			for j := range list {
+				a := buf.class(list[j].class)
+				a.s[scoreCent] += v * list[j].cent
+				a.s[scoreSoftCent] += v * list[j].softCent
+			}
+		}
+	}
+}
+
+func (b *Buffer) class(c uint32) *accumulator {
+	a := &b.acc[c]
+	if a.epoch != b.epoch {
+		*a = accumulator{epoch: b.epoch}
+		b.touched = append(b.touched, c)
+	}
+	return a
+}
+
+func (b *Buffer) addWords(list []posting, v float32) {
+	for j := range list {
+		p := &list[j]
+		a := b.class(p.class)
+		a.s[scoreCent] += v * p.cent
+		a.s[scoreWord] += p.likely
+		a.s[scoreSoftWord] += p.soft
+		a.s[scoreSoftCent] += v * p.softCent
+	}
+}
+
+func (b *Buffer) addGrams(list []posting, v float32) {
+	for j := range list {
+		p := &list[j]
+		a := b.class(p.class)
+		a.s[scoreCent] += v * p.cent
+		a.s[scoreGram] += p.likely
+		a.s[scoreSoftGram] += p.soft
+		a.s[scoreSoftCent] += v * p.softCent
+	}
+}
+
+// choose fills buf.cands with the most promising classes and returns how many.
+func (ix *Index) choose(buf *Buffer, eligible func(rule int) bool) int {
+	n := 0
+	for _, c := range buf.touched {
+		a := &buf.acc[c]
+		rank := a.s[scoreCent] + commentWeight*a.s[scoreCom]
+		if ix.classes[c].warm {
+			rank += warmModel.softCent * a.s[scoreSoftCent]
+		}
+		if n == maxCandidates && rank <= buf.cands[n-1].rank {
+			continue
+		}
+		if r := ix.classes[c].rule; r >= 0 && eligible != nil && !eligible(r) {
+			continue
+		}
+		if n < maxCandidates {
+			n++
+		}
+		i := n - 1
+		for ; i > 0 && buf.cands[i-1].rank < rank; i-- {
+			buf.cands[i] = buf.cands[i-1]
+		}
+		buf.cands[i] = candidate{class: c, rank: rank}
+	}
+	return n
+}
+
+// decide weighs the candidates against "no rule" and each other.
+func (ix *Index) decide(buf *Buffer, n int) []Hit {
+	s := &buf.scratch
+	cands := buf.cands[:n]
+	threshold := ix.threshold
+	if ix.lex.langs[s.lang] < fewTexts {
+		threshold = max(threshold, strictThreshold)
+	}
+	hits := buf.hits[:0]
+	for i := range cands {
+		a := &ix.classes[cands[i].class]
+		if a.rule < 0 {
+			continue
+		}
+		total := float32(1)
+		for j := range cands {
+			if b := &ix.classes[cands[j].class]; i == j || !apart(a, b) {
+				total += cands[j].weight
+			}
+		}
+		if p := cands[i].weight / total; p >= threshold {
+			hits = insertHit(hits, Hit{Rule: a.rule, P: p})
+		}
+	}
+	return hits
+}
+
+// insertHit keeps the best MaxHits in order; equal ones keep the order of rules.
+func insertHit(hits []Hit, h Hit) []Hit {
+	i := len(hits)
+	for i > 0 && (hits[i-1].P < h.P || hits[i-1].P == h.P && hits[i-1].Rule > h.Rule) {
+		i--
+	}
+	if i == MaxHits {
+		return hits
+	}
+	if len(hits) == MaxHits {
+		hits = hits[:MaxHits-1]
+	}
+	return slices.Insert(hits, i, h)
+}
+
+// apart reports rules that do not compete: those that rest on the same feedback
+// or query, and those whose partitions never meet.
+func apart(a, b *class) bool {
+	if a.partition != b.partition && a.partition != "" && b.partition != "" {
+		return true
+	}
+	i, j := 0, 0
+	for i < len(a.sources) && j < len(b.sources) {
+		switch {
+		case a.sources[i] == b.sources[j]:
+			return true
+		case a.sources[i] < b.sources[j]:
+			i++
+		default:
+			j++
+		}
+	}
+	return false
+}
+
+// margin finishes a class's sums to scores and weighs them.
+func (ix *Index) margin(c *class, a *accumulator, s *scratch) float32 {
+	words, grams := float32(s.words), float32(s.grams)
+	x := a.s
+	x[scoreWord] = likelihood(x[scoreWord]+words*c.base[0], words, 4)
+	x[scoreGram] = likelihood(x[scoreGram]+grams*c.base[1], grams, 10)
+	m := &coldModel
+	if c.warm {
+		m = &warmModel
+		x[scoreSoftWord] = likelihood(x[scoreSoftWord]+words*c.base[2], words, 4)
+		x[scoreSoftGram] = likelihood(x[scoreSoftGram]+grams*c.base[3], grams, 10)
+	} else {
+		x[scoreSoftWord], x[scoreSoftGram], x[scoreSoftCent] = 0, 0, 0
+	}
+	return m.margin(&x, c.logExamples, len(s.tokens))
+}
+
+// likelihood bounds a sum over n features: longer requests vary more.
+func likelihood(sum, n, scale float32) float32 {
+	return min(max(sum/(scale*sqrt32(n+1)), -1), 2)
+}
+
+func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
