@@ -212,6 +212,9 @@ func (t *Tap) item(b []byte, v slot, index int64, done bool) {
 			c.arg = t.add(c.arg, member(b, v, "arguments").inner(b))
 			c.arg = t.add(c.arg, member(b, v, "input").inner(b))
 		}
+	case "reasoning", "":
+	default: // an image, a search, …
+		t.answer.Other = true
 	}
 }
 
@@ -284,7 +287,8 @@ func (t *Tap) block(b []byte, v slot, index int64) {
 		c.name = t.add(c.name[:0], member(b, v, "name").inner(b))
 		if input := member(b, v, "input"); input.kind == kindObject && input.hi-input.lo > 2 {
 			raw := b[input.lo:input.hi]
-			c.arg = append(c.arg, raw[:min(len(raw), t.limit)]...)
+			t.answer.Cut = t.answer.Cut || len(raw) > t.limit
+			c.arg = append(c.arg[:0], raw[:min(len(raw), t.limit)]...)
 		}
 	}
 }
@@ -363,6 +367,10 @@ func (t *Tap) delta(b []byte, v slot) {
 		case "function_call":
 			if v := s.value(); v.kind == kindObject {
 				t.function(b, v, 0)
+			}
+		case "audio", "images":
+			if v := s.value(); v.kind == kindObject || v.kind == kindArray {
+				t.answer.Other = true
 			}
 		default:
 			s.value()

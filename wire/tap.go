@@ -35,7 +35,6 @@ type Tap struct {
 	reported                          bool  // usage was
 	uncached, cacheRead, cacheWritten int64 // Anthropic's parts of the input
 	sequence                          int64 // the last sequence_number, -1 before any
-	done                              bool  // Answer has closed the last event
 }
 
 // call is a tool call that is still being sent.
@@ -50,6 +49,7 @@ const (
 	undecided mode = iota
 	asEvents
 	asBody
+	closed // Answer was called
 )
 
 // NewTap returns a Tap for an answer of api. stream is what the response's content
@@ -120,17 +120,16 @@ func (t *Tap) decide(b []byte) []byte {
 
 // Answer says what was seen so far; after it, t takes no more bytes until Reset.
 func (t *Tap) Answer() Answer {
-	if !t.done {
-		t.done = true
-		switch t.mode {
-		case asEvents:
-			t.events.finish(t)
-		case asBody:
-			t.whole(t.body, t.over)
-		}
-		t.mode = asBody
-		t.close()
+	switch t.mode {
+	case closed:
+		return t.answer
+	case asEvents:
+		t.events.finish(t)
+	case asBody:
+		t.whole(t.body, t.over)
 	}
+	t.mode = closed
+	t.close()
 	return t.answer
 }
 
@@ -207,13 +206,16 @@ func (t *Tap) whole(body []byte, over bool) {
 func (t *Tap) add(dst, raw []byte) []byte {
 	room := t.limit - len(dst)
 	if room <= 0 {
+		t.answer.Cut = t.answer.Cut || len(raw) > 0
 		return dst
 	}
 	if most := 6*room + 12; len(raw) > most { // an escape is at most 6 bytes a byte
 		raw = raw[:most]
 	}
-	dst = unescape(dst, raw)
-	return dst[:min(len(dst), t.limit)]
+	if dst = unescape(dst, raw); len(dst) > t.limit {
+		dst, t.answer.Cut = dst[:t.limit], true
+	}
+	return dst
 }
 
 // call finds the tool call with that index, or starts it; nil above the limit.

@@ -85,6 +85,8 @@ type Answer struct {
 	Usage    *Usage // nil when the upstream did not report it
 	Complete bool   // the API's own end was seen: [DONE], a finish reason, response.completed, message_stop, whole JSON
 	Error    string // message of an error object in the body or stream
+	Other    bool   // there was output that is neither text nor a tool call: images, audio, built-in tools
+	Cut      bool   // the tap's limit cut Text or some Arguments
 }
 
 // ToolCall is a call of a tool that the model asked for.

@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"net/url"
+	"strings"
+)
+
+// APIOf says which API a request's path asks for, and for Azure's deployment paths
+// the model alias that stands in it. Paths may have a query, which is ignored, and
+// a closing slash. Known are /v1/…, Azure's /openai/v1/… and
+// /openai/deployments/{alias}/…; every other path is Other.
+func APIOf(path string) (api API, alias string) {
+	path, _, _ = strings.Cut(path, "?")
+	path = strings.TrimSuffix(path, "/")
+	if rest, ok := strings.CutPrefix(path, "/openai/deployments/"); ok {
+		name, tail, _ := strings.Cut(rest, "/")
+		if api = byTail(tail); api == Messages || api == Other {
+			return Other, ""
+		}
+		if plain, err := url.PathUnescape(name); err == nil {
+			name = plain
+		}
+		return api, name
+	}
+	path = strings.TrimPrefix(path, "/openai")
+	if tail, ok := strings.CutPrefix(path, "/v1/"); ok {
+		return byTail(tail), ""
+	}
+	return Other, ""
+}
+
+func byTail(tail string) API {
+	switch tail {
+	case "chat/completions":
+		return Chat
+	case "responses":
+		return Responses
+	case "messages":
+		return Messages
+	case "completions":
+		return Completions
+	case "embeddings":
+		return Embeddings
+	}
+	return Other
+}
+
+// String is the API's name in logs and metrics.
+func (a API) String() string {
+	switch a {
+	case Chat:
+		return "chat"
+	case Responses:
+		return "responses"
+	case Messages:
+		return "messages"
+	case Completions:
+		return "completions"
+	case Embeddings:
+		return "embeddings"
+	}
+	return "other"
+}
