@@ -237,7 +237,7 @@ func edge(kind string) func([]string, bool) (Spec, bool) {
 		if q := quotes(rest); len(q) == 1 && len(q[0])+8 >= len(rest) {
 			return Spec{Kind: kind, Args: q, Not: negative}, true
 		}
-		if description.MatchString(rest) || len(q2(rest)) > 0 || len(strings.Fields(rest)) > 12 {
+		if description.MatchString(rest) || len(quotes(rest)) > 0 || len(strings.Fields(rest)) > 12 {
 			return Spec{}, false
 		}
 		// Without quotes only a text that is written as one: capital first, or closed by a mark.
@@ -247,8 +247,6 @@ func edge(kind string) func([]string, bool) (Spec, bool) {
 		return Spec{}, false
 	}
 }
-
-func q2(s string) []string { return quotes(s) }
 
 var description = regexp.MustCompile(`(?i)^(an?|the|your|their|his|her|its|some|any|asking|saying|what|how|why|which|more|one|two|three|this|that|something|thanks to|information|details)\b|\b(name|their|greeting|summary|the user|the customer)\b`)
 

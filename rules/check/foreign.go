@@ -1,0 +1,51 @@
+package check
+
+import (
+	"regexp"
+	"strings"
+)
+
+// foreign reads the common forms of German, French and Spanish. The action
+// stays in the person's language.
+func foreign(s string, polite bool) (string, bool) {
+	for _, f := range foreignForms {
+		m := f.re.FindStringSubmatch(s)
+		if m == nil || f.polite && !polite || foreignEmpty.MatchString(m[1]) {
+			continue
+		}
+		return strings.ReplaceAll(f.to, "$1", strings.TrimSpace(m[1])), true
+	}
+	return "", false
+}
+
+// foreignForms: what is said, and what it becomes ($1 is the words kept).
+var foreignForms = []struct {
+	re     *regexp.Regexp
+	to     string
+	polite bool // needs a please
+}{
+	// German
+	{regexp.MustCompile(`(?i)^((?:(?:nie|niemals|immer|stets|auch) )?(?:erwähne?|nenne?|schreibe?|sag|sage|gib|verlinke?|verweise?|füge|vermeide?|antworte?|beginne?|beende?|verwende?|benutze?|nutze?|zeige?|liste|erkläre?|formuliere?|halte?|weise|biete|frage?|begrüße?|duze?|sieze?|lasse?|runde?|übersetze?|erwähnen|nennen|schreiben|sagen|angeben|verlinken|antworten|vermeiden|verwenden|benutzen|beginnen|weglassen)(?: sie)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(.+ (?:erwähnen|nennen|schreiben|sagen|angeben|verlinken|vermeiden|verwenden|benutzen|weglassen|antworten|hinzufügen|hinweisen|anbieten|fassen|halten|beginnen|beenden|auflisten|zeigen|erklären))$`), "$1", true},
+	{regexp.MustCompile(`(?i)^((?:immer|nie|niemals|keine?n?|stets) .+ (?:erwähnen|nennen|schreiben|sagen|angeben|verlinken|vermeiden|verwenden|benutzen|weglassen|antworten|hinzufügen|hinweisen|anbieten))$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(?:du|sie|man|er|es|die antwort|der bot|antworten|die antworten) (?:solltest|sollte|sollten|musst|muss|müssen|soll|sollst|sollen|könntest|hättest|hätte)(?: auch| immer)? (.+?(?:en|ern|eln))(?: sollen| müssen)?$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(?:du|sie|es|man|die antwort|der bot) (?:hast|haben|hat|wurde)?(?: vergessen|vergisst|vergaß),? (.+?) zu (?:erwähnen|nennen|sagen|schreiben)$`), "Erwähne $1", false},
+	{regexp.MustCompile(`(?i)^(?:es fehlt|es fehlen|mir fehlt|hier fehlt)(?: noch| aber)?(?: der hinweis auf| ein hinweis auf| die angabe)? (.+)$`), "Erwähne $1", false},
+	{regexp.MustCompile(`(?i)^(?:ich möchte|ich will|ich wünsche mir|ich hätte gern|wir möchten),? dass (?:du|sie|die antwort|der bot) (.+?(?:st|t|en))$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(keine?n? (?:emojis|floskeln|fachbegriffe|aufzählungen|listen|links|abkürzungen|tabellen|anglizismen).*)$`), "$1", false},
+	// French
+	{regexp.MustCompile(`(?i)^(?:veuillez|merci de|prière de|pensez à|pense à|il faut|il faudrait|il fallait|(?:vous|tu) (?:devriez|devrais|devez|dois|pourriez|auriez dû|aurais dû)|(?:la réponse|le bot|l'assistant|ça|cela) (?:devrait|doit|aurait dû)) ((?:toujours |aussi |ne (?:pas|jamais) )?\pL+(?:er|ir|re) .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^((?:ne |n')?(?:mentionne[zr]?|indique[zr]?|ajoute[zr]?|inclue?[zs]?|inclure|incluez|utilise[zr]?|évite[zr]?|évite|réponde?[zs]?|répondre|oublie[zr]?|cite[zr]?|donne[zr]?|précise[zr]?|commence[zr]?|termine[zr]?|propose[zr]?|écri(?:vez|s|re)|faites|fais|limite[zr]?|reste[zr]?|parle[zr]?)(?: pas| jamais| toujours)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^((?:toujours|jamais|ne jamais|ne pas|pas d[e'] ?)\b ?.+)$`), "$1", true},
+	{regexp.MustCompile(`(?i)^((?:toujours|ne jamais|ne pas) \pL+(?:er|ir|re) .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(?:il manque|il manquait) (.+)$`), "Mentionnez $1", false},
+	{regexp.MustCompile(`(?i)^(?:(?:vous avez|tu as|le bot a|la réponse a) (?:oublié|omis)(?: de mentionner| d'indiquer)?) (.+)$`), "Mentionnez $1", false},
+	// Spanish
+	{regexp.MustCompile(`(?i)^(?:(?:usted |tú |la respuesta |el bot )?(?:debes?|debería[sn]?|deben|tienes? que|tendría[sn]? que|podría[sn]?)|hay que|habría que|hace falta) ((?:siempre |también |no )?\pL+(?:ar|er|ir)(?:se|lo|la)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^((?:(?:no|nunca|siempre) )?(?:mencion(?:a|e|es|ar)|incluy(?:e|a|as)|incluir|añad(?:e|a|as|ir)|agreg(?:a|ue|ar)|us(?:a|e|es|ar)|evit(?:a|e|es|ar)|respond(?:e|a|as|er)|indi(?:ca|que|ques|car)|escrib(?:e|a|as|ir)|termin(?:a|e|es|ar)|empie(?:za|ce)|ofre(?:ce|zca)|di|diga|digas|utili(?:za|ce|ces|zar)|explica|explique|olvides?|cita|cite)(?: siempre| nunca)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^(?:falta|faltan|faltó)(?: mencionar)? (.+)$`), "Menciona $1", false},
+	{regexp.MustCompile(`(?i)^(?:(?:te )?olvidaste|olvidó|se olvidó|has olvidado)(?: de)?(?: mencionar)? (.+)$`), "Menciona $1", false},
+}
+
+// foreignEmpty finds objects that say nothing.
+var foreignEmpty = regexp.MustCompile(`(?i)^(?:(?:die|eine?|der|das|la|le|les|una?|el|los|las|des|de|d'|l')\s?)?(?:antworten?|information(?:en)?|infos?|informations?|informaci[oó]n|réponses?|respuestas?|alles|tout|todo|detalles?|details?|détails?)(?: .*)?$|^(?:besser|richtig|mieux|mejor|répondre à|responder a|auf (?:die|meine) frage)`)
