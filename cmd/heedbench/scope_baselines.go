@@ -1,0 +1,3 @@
+package main
+
+func (p *deployment) baselines() []system { return nil }
