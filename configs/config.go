@@ -36,12 +36,11 @@ type Gateway struct {
 
 // Limits bound what the gateway holds at once. 0 is the default.
 type Limits struct {
-	Body        Size `yaml:"body"`                // a request that may be patched; default 32MiB, larger ones pass untouched
-	BytesHeld   Size `yaml:"bytes_in_flight"`     // all requests held at once; default 256MiB
-	Queue       Size `yaml:"record_queue"`        // exchanges waiting for the log; default 64MiB
-	InFlight    int  `yaml:"in_flight"`           // calls at once; default 10000
-	RequestsMin int  `yaml:"requests_per_minute"` // per app key; default no limit
-	TokensMin   int  `yaml:"tokens_per_minute"`   // per app key, as upstreams report them; default no limit
+	Body        Size `yaml:"body"`            // a request that may be patched; default 32MiB, larger ones pass untouched
+	BytesHeld   Size `yaml:"bytes_in_flight"` // all requests held at once; default 256MiB
+	Queue       Size `yaml:"record_queue"`    // exchanges waiting for the log; default 64MiB
+	InFlight    int  `yaml:"in_flight"`       // calls at once; default 10000
+	Connections int  `yaml:"connections"`     // of clients; default 20000
 }
 
 // Admin is the listener for people who decide.
@@ -78,12 +77,16 @@ type Upstream struct {
 	FirstByte  time.Duration `yaml:"first_byte_timeout"`
 	Idle       time.Duration `yaml:"idle_timeout"`
 	Total      time.Duration `yaml:"total_timeout"`
+	CAFile     string        `yaml:"ca_file"`         // PEM roots to trust besides the system's
+	MaxConns   int           `yaml:"max_connections"` // at once; default 2048
 }
 
 // Model is a model alias: the name that clients ask for.
 type Model struct {
-	Targets []Target `yaml:"targets"`
-	Routing string   `yaml:"routing"` // off, propose (default), auto
+	Targets       []Target `yaml:"targets"`
+	Routing       string   `yaml:"routing"`        // off, propose (default), auto
+	Fallback      bool     `yaml:"fallback"`       // a call that did not start goes to the next target
+	RetryStatuses []int    `yaml:"retry_statuses"` // statuses on which the next target is tried too; each try may be billed
 }
 
 // Target is an upstream and the model name sent to it.
@@ -97,12 +100,15 @@ type Target struct {
 type App struct {
 	Keys           []Secret `yaml:"keys"` // plain or sha256:<64 hex digits>
 	AllowedOrigins []string `yaml:"allowed_origins"`
-	Models         []string `yaml:"models"`   // that its keys may ask for; empty: all
-	Domains        []string `yaml:"domains"`  // its own, which rules may name
-	Rules          string   `yaml:"rules"`    // on (default), observe, off
-	Bodies         string   `yaml:"bodies"`   // full (default), redacted, none
-	Holdout        *float64 `yaml:"holdout"`  // of new rules; default learner.holdout
-	Approval       string   `yaml:"approval"` // default learner.approval
+	Models         []string `yaml:"models"`              // that its keys may ask for; empty: all
+	Domains        []string `yaml:"domains"`             // its own, which rules may name
+	Rules          string   `yaml:"rules"`               // on (default), observe, off
+	Bodies         string   `yaml:"bodies"`              // full (default), redacted, none
+	Holdout        *float64 `yaml:"holdout"`             // of new rules; default learner.holdout
+	InFlight       int      `yaml:"in_flight"`           // calls at once; 0 is no limit
+	RequestsMinute int      `yaml:"requests_per_minute"` // per key; 0 is no limit
+	TokensMinute   int      `yaml:"tokens_per_minute"`   // per key, as upstreams report them; 0 is no limit
+	Approval       string   `yaml:"approval"`            // default learner.approval
 }
 
 // Learner turns feedback into proposals.
@@ -131,6 +137,7 @@ func (c *Config) fill() {
 	def(&l.BytesHeld, 256<<20)
 	def(&l.Queue, 64<<20)
 	def(&l.InFlight, 10_000)
+	def(&l.Connections, 20_000)
 	def(&c.Admin.Listen, "127.0.0.1:8081")
 	def(&c.Store.Path, "./heed-data")
 	def(&c.Store.Retention, 30*24*time.Hour)
@@ -145,6 +152,11 @@ func (c *Config) fill() {
 		}
 		def(&u.Kind, "openai")
 		def(&u.Placement, "system")
+		def(&u.Connect, 3*time.Second)
+		def(&u.FirstByte, 10*time.Minute)
+		def(&u.Idle, 2*time.Minute)
+		def(&u.Total, time.Hour)
+		def(&u.MaxConns, 2048)
 	}
 	for _, m := range c.Models.All() {
 		if m == nil {

@@ -152,6 +152,11 @@ func (v *validation) model(at string, m *Model, ups *Ordered[Upstream]) {
 		return
 	}
 	v.oneOf(at+".routing", m.Routing, "off", "propose", "auto")
+	for _, status := range m.RetryStatuses {
+		if status < 400 || status > 599 {
+			v.addf("%s.retry_statuses: %d: want statuses between 400 and 599", at, status)
+		}
+	}
 	var total float64
 	for i, t := range m.Targets {
 		if _, ok := ups.Lookup(t.Upstream); !ok {
