@@ -366,12 +366,13 @@ func toolName(b []byte, tool slot) []byte {
 	return kind.inner(b)
 }
 
-// member finds the last value of a key in an object; the zero slot when there is none.
+// member finds the last value of a key in an object, which may be cut off; the zero
+// slot when there is none.
 func member(b []byte, object slot, name string) (found slot) {
 	if object.kind != kindObject {
 		return slot{}
 	}
-	s := object.in(b, false)
+	s := object.in(b, true)
 	s.enter('{')
 	for {
 		key, ok := s.key()
