@@ -26,7 +26,11 @@ func links(folded string, allowed []string) []Problem {
 	}
 	for _, m := range domains.FindAllStringSubmatch(text, 16) {
 		host := strings.TrimRight(m[2], ".")
-		if !isDomain(host) || isAllowed(host, allowed) {
+		if isAllowed(host, allowed) {
+			text = strings.Replace(text, m[1]+m[2], " ", 1)
+			continue
+		}
+		if !isDomain(host) {
 			continue
 		}
 		out = append(out, problem(CodeLink, "has an address outside the app's own domains", m[1]+host))
@@ -59,7 +63,7 @@ var (
 		`\bslash slash\b`, `\bcolon slash\b`, `\bdouble.?u double.?u\b`)
 	markup = alternatives(
 		`!\[`, `\[[^\]]{0,100}\] ?\(`, `\[[^\]]{0,60}\]: ?\S`,
-		"```", `~~~`,
+		"```|``", `~~~`,
 		`</?(a|img|script|iframe|style|svg|div|span|b|i|u|p|br|form|input|button|link|meta|object|embed|video|audio|body|head|html|h[1-6]|table|tr|td|th|ul|ol|li|font|marquee|base|math|details|textarea|select|applet|frame|picture|source|strong|em|code|pre)\b[^>]*/?>?`,
 		`<!--`, `<[!?]`, `\bon(error|load|click|mouseover|focus)\s?=`, `\bsrc\s?=`, `\bhref\s?=`)
 )

@@ -114,10 +114,12 @@ func phrases(folded string) []Problem {
 	}
 	letters := squeeze(leet(folded))
 	for _, text := range []string{letters, reverse(letters)} {
-		if span := squeezed.FindString(text); span != "" && !seen[CodeOverride] {
-			seen[CodeOverride] = true
-			out = append(out, problem(CodeOverride, "speaks against the agent's own instructions, in disguise", span))
+		m := squeezed.FindStringIndex(text)
+		if m == nil || seen[CodeOverride] || forbade.MatchString(clipStart(text[:m[0]], 20)) {
+			continue
 		}
+		seen[CodeOverride] = true
+		out = append(out, problem(CodeOverride, "speaks against the agent's own instructions, in disguise", text[m[0]:m[1]]))
 	}
 	return out
 }
@@ -171,6 +173,9 @@ var (
 	negated = regexp.MustCompile(`\b(never|not|don'?t|dont|cannot|can'?t|must ?n'?t|should ?n'?t|won'?t|avoid|without|refuse to|nor|no) (ever |to |just |simply |try to |be |under any circumstances |in any case )?$`)
 	twice   = regexp.MustCompile(`\b(forget|fail|hesitate|refuse|neglect|decline|afraid|stop|be shy) (to |about )?$`)
 )
+
+// forbade ends in a negation, with every separator gone.
+var forbade = regexp.MustCompile(`(never|donot|dont|mustnot|cannot)$`)
 
 // squeezed finds overrides with every separator gone.
 var squeezed = regexp.MustCompile(`(ignore|disregard|forget|bypass|override|overrule)(all|any|the|your|every|my|these|of|prior|previous|earlier|above|preceding|system|former|existing)+(instructions?|prompts?|rules?|directives?|guidelines?|guardrails?|messages?|commands?)|(reveal|print|show|repeat|output|leak|dump)(me)?(your|the|all|full|entire)*(systemprompt|systemmessage|hiddenprompt|initialprompt|initialinstructions)|jailbreak|developermodeenabled|youarenowdan`)
