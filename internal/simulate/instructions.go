@@ -87,7 +87,7 @@ var (
 	forTopic  = regexp.MustCompile(`(?i)^(?:for|in|with|on)\s+((?:all |any |every |questions? |answers? |anything |requests? |replies |messages )?[^,:]{2,120}?)[,:]\s+(.+)$`)
 	whenLast  = regexp.MustCompile(`(?i)^(.{4,}?),?\s+(?:when|whenever|if|every time|any time)\s+((?:some(?:one|body)|a customer|customers?|the customer|people|they|asked|the question|the user|users?|a user|it is about|it's about|talking|answering|questions?)\b.{2,150})$`)
 	// anyTime is a condition that always holds.
-	anyTime    = regexp.MustCompile(`(?i)^(?:always|where it fits the request|in every answer|in all answers|in general|generally):\s+`)
+	anyTime    = regexp.MustCompile(`(?i)^(?:always|where it fits the request|in every answer|in all answers|in general|generally):\s+|^(?:here|in this case|in this one|this time|next time),?\s+`)
 	alwaysOnly = regexp.MustCompile(`(?i)^(?:always|any (?:question|request)|every (?:question|request|answer))$`)
 )
 
@@ -149,7 +149,7 @@ func splitClauses(s string) []string {
 
 var (
 	// lead is what may stand before the verb and changes nothing.
-	lead = regexp.MustCompile(`(?i)^(?:(?:please|always|also|just|kindly|again|really|must|should|shall|need to|needs to|have to|has to|ought to|has got to|can you|could you|would you|next time|in future|in the future|from now on|going forward|here|then|so|hey|ok|okay|no|it|you|we|they|the (?:assistant|bot|agent|answers?|repl(?:y|ies)|responses?)|(?:your|our|all|every|any|these|this|such) (?:answers?|repl(?:y|ies)|responses?)|answers?|replies|responses?|make sure (?:to|that|you|it|the answer|answers|we)|make sure|be sure to|remember to|try to|don'?t forget to|do not forget to|never forget to|it is important to|i(?:'d| would) (?:like|want|expect|prefer) (?:you |it |the answer |the bot |answers )?to|(?:we|i) (?:want|expect|need|prefer) (?:you|it|the answer|the bot|answers) to|will|would|could|better)[,:]?\s+)+`)
+	lead = regexp.MustCompile(`(?i)^(?:(?:please|always|also|just|kindly|again|really|must|should|shall|need to|needs to|have to|has to|ought to|has got to|can you|could you|would you|next time|in future|in the future|from now on|going forward|here|then|so|hey|ok|okay|it|this one|you|we|they|the (?:assistant|bot|agent|answers?|repl(?:y|ies)|responses?)|(?:your|our|all|every|any|these|this|such) (?:answers?|repl(?:y|ies)|responses?)|answers|replies|responses|make sure (?:to|that|you|it|the answer|answers|we)|make sure|be sure to|remember to|try to|don'?t forget to|do not forget to|never forget to|it is important to|i(?:'d| would) (?:like|want|expect|prefer) (?:you |it |the answer |the bot |answers )?to|(?:we|i) (?:want|expect|need|prefer) (?:you|it|the answer|the bot|answers) to|will|would|could|better)[,:]?\s+)+`)
 	// negation is what turns the verb around.
 	negation = regexp.MustCompile(`(?i)^(?:never(?: ever)?|do not|don'?t|must not|mustn'?t|should not|shouldn'?t|avoid(?: ever)?|stop|no longer|refrain from|leave out|leave off|omit|skip|drop|exclude|not|cannot|can'?t|no|without|cut out|get rid of|remove)\b\s*`)
 	// saying is the verb that a negation leaves over: "never [mention] X".

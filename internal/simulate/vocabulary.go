@@ -19,9 +19,9 @@ var replacing = []pattern{
 
 // limits too: "no more than", "not longer than".
 var limits = []pattern{
-	{re(`[^.]*?(?:at most|no more than|not more than|under|max(?:imum)?(?: of)?|up to|fewer than|less than|limit(?:ed)? to|within|not (?:be )?longer than|never (?:be )?longer than|not exceed|never exceed|only|in) ` + numberWord + ` words?\b`), Instruction{Kind: Words}},
+	{re(`[^.]*?(?:at most|no more than|not more than|under|max(?:imum)?(?: of)?|up to|fewer than|less than|limit(?:ed)?\b[^.]*? to|within|not (?:be )?longer than|never (?:be )?longer than|not exceed|never exceed|only|in) ` + numberWord + ` words?\b`), Instruction{Kind: Words}},
 	{re(numberWord + ` words?(?: or (?:less|fewer)| at most| max(?:imum)?| tops)`), Instruction{Kind: Words}},
-	{re(`[^.]*?(?:at most|no more than|not more than|under|max(?:imum)?(?: of)?|up to|limit(?:ed)? to|within|not (?:be )?longer than|never (?:be )?longer than|not exceed|never exceed|only|in|just|exactly) ` + numberWord + ` (?:short )?sentences?\b`), Instruction{Kind: Sentences}},
+	{re(`[^.]*?(?:at most|no more than|not more than|under|max(?:imum)?(?: of)?|up to|limit(?:ed)?\b[^.]*? to|within|not (?:be )?longer than|never (?:be )?longer than|not exceed|never exceed|only|in|just|exactly) ` + numberWord + ` (?:short )?sentences?\b`), Instruction{Kind: Sentences}},
 	{re(numberWord + ` sentences?(?: or (?:less|fewer)| at most| max(?:imum)?| tops)`), Instruction{Kind: Sentences}},
 	{re(`(?:(?:keep|make)\b.*\b(?:short|shorter|brief|briefer|concise|crisp)|(?:be|answer|reply|respond|write|stay)\b.*\b(?:brief|briefly|concise|concisely|short|shorter|succinct|succinctly|to the point)|get to the point|shorter answers?|brief answers?|short answers?)`), Instruction{Kind: Sentences, N: shortSentences}},
 	{re(`(?:not|don'?t|do not|never|avoid)\b.*\b(?:ramble|rambling|long answers|lengthy)`), Instruction{Kind: Sentences, N: shortSentences}},
