@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -321,4 +323,27 @@ func TestRecorder_Bounded(t *testing.T) {
 	if got != "345" {
 		t.Errorf("kept %q, want the last three", got)
 	}
+}
+
+// TestStream_ClientLeaves: a handler that waits between chunks ends when its
+// client does.
+func TestStream_ClientLeaves(t *testing.T) {
+	m := NewModel(Options{PerChunk: time.Hour})
+	ended := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		m.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	c := sdk(s.URL)
+	stream := c.Chat.Completions.NewStreaming(ctx, chatParams("", returnsQuestion))
+	for range 2 { // the role, and the first word
+		if !stream.Next() {
+			t.Fatalf("the stream ended early: %v", stream.Err())
+		}
+	}
+	leave()
+	<-ended
 }
