@@ -143,8 +143,6 @@ var formers = []former{
 	{form(`(?:.{0,40} )?` + numberExpr + ` ` + unitExpr + ` (?:or less|or fewer|at most|max|maximum)`), limit(KindMax)},
 	{form(`(?:.{0,40} )?(?:at least|no fewer than|not less than|no less than|a minimum of|minimum|min\.?) ` + numberExpr + ` ` + unitExpr), limit(KindMin)},
 	{form(`(?:answer|reply|respond|write|keep ` + whole + `|use|summari[sz]e|limit ` + whole + `)(?: (?:only|always|everything|it|this))?(?: (?:in|with|to|using))? (?:exactly )?` + numberExpr + ` (?:short |brief |simple )?` + unitExpr + `(?: only)?`), limit(KindExact)},
-	{form(`(?:answer|reply|respond|write|speak|be|give ` + whole + `|keep ` + whole + `)(?: ` + whole + `)?(?: only| always| back)? in (?:plain |simple |proper )?([\pL]+)(?: only| language|, always)?`), languageForm},
-	{form(`(?:auf|antworte(?:n sie)?(?: immer)? auf|réponds? en|répondez en|responde(?:r)? en|responda en) ([\pL]+)`), languageForm},
 	{form(`(?:answer|reply|respond|write|use|put ` + whole + `|return|output|give|format ` + whole + `|present|show|list|structure|do|produce|provide)(?: .{0,30}?)??(?: (?:in|as|with|using|to|only|into|an?))*? ?(?:short |simple |valid |raw |markdown |clean |compact |well-formed |pure )*(json|bullet points?|bullets|bullet lists?|bulleted lists?|bullet point lists?|numbered lists?|numbered steps|a numbered list|tables?|code blocks?|headings|headers|bold|bold text)(?: objects?| format| only|, always| please)*`),
 		func(m []string, negative bool) (Spec, bool) {
 			return Spec{Kind: KindFormat, Args: []string{formatName(m[1])}, Not: negative}, true
@@ -154,6 +152,8 @@ var formers = []former{
 			low := strings.ToLower(m[1])
 			return Spec{Kind: KindCase, Args: []string{map[bool]string{true: "lower", false: "upper"}[strings.HasPrefix(low, "lower") || strings.HasPrefix(low, "small")]}, Not: negative}, true
 		}},
+	{form(`(?:answer|reply|respond|write|speak|be|give ` + whole + `|keep ` + whole + `)(?: ` + whole + `)?(?: only| always| back)? in (?:plain |simple |proper )?([\pL]+)(?: only| language|, always)?`), languageForm},
+	{form(`(?:auf|antworte(?:n sie)?(?: immer)? auf|réponds? en|répondez en|responde(?:r)? en|responda en) ([\pL]+)`), languageForm},
 	{form(`(?:end|finish|close|conclude|ending|finishing)(?: ` + whole + `)?(?: by asking| with)? (?:an? |asking an? )?(?:\w+ ){0,2}question(?: mark)?`), question},
 	{form(`ask (?:an? )?(?:\w+ )?question at the end(?: of ` + whole + `)?`), question},
 	{form(`(?:begin|start|open|beginning|starting|opening)(?: ` + whole + `)?(?: off)?(?: with| by saying| by writing|:)(?: the (?:words?|phrase|sentence|line))? (.+)`), edge(KindBegin)},

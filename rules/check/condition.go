@@ -23,7 +23,7 @@ func AppliesWhen(comment string) (cond, rest string, ok bool) {
 
 var (
 	whenFirst = regexp.MustCompile(`(?i)^(?:(?:please|so|and|but|also|next time|in future)[, ]+)*(when|whenever|if|every time|each time|any time|wenn|falls|quand|lorsque|si|cuando)((?: [^\s,;:]+){1,25}?)(?:, ?(?:then |please |dann |alors |entonces )?| then |: )(.+)$`)
-	forFirst  = regexp.MustCompile(`(?i)^(?:(?:please|so|and|but|also)[, ]+)*(?:for|on|in|in case of|regarding|with|about|concerning|bei|für|pour|en cas de|para|en) ((?:[^\s,;:]+ ?){1,8}?)(?:, ?|: )(.+)$`)
+	forFirst  = regexp.MustCompile(`(?i)^(?:(?:please|so|and|but|also)[, ]+)*(?:in case of|for|on|in|regarding|with|about|concerning|bei|für|pour|en cas de|para|en) ((?:[^\s,;:]+ ?){1,8}?)(?:, ?|: )(.+)$`)
 	forBare   = regexp.MustCompile(`(?i)^(?:for|on|with) ((?:[^\s,;:]+ ){1,6}?(?:questions|requests|queries|inquiries|topics|cases|issues|complaints|emails|tickets))(?: |: |, )((?:always|never|please|do not|don't|you should|it should|\pL+) .+)$`)
 	whenLast  = regexp.MustCompile(`(?i)^(.{6,200}?),? (when|whenever|if|every time|each time|wenn|falls|quand|lorsque|cuando) ((?:some(?:one|body)|any(?:one|body)|people|users?|customers?|they|the (?:user|customer|person|client|question|request|item|order|package|product|topic|answer)|a (?:user|customer|person|client|question)|you|asked|asking|it(?:'s| is| comes)|jemand|kunden|on|un client|un cliente|alguien|there|we)\b[^,;:]{2,140})$`)
 	forLast   = regexp.MustCompile(`(?i)^(.{6,200}?),? (?:for|in|on|with) ((?:[^\s,;:]+ ){1,5}?(?:questions|requests|queries|inquiries|complaints|tickets))$`)

@@ -35,17 +35,17 @@ var foreignForms = []struct {
 	{regexp.MustCompile(`(?i)^(keine?n? (?:emojis|floskeln|fachbegriffe|aufzählungen|listen|links|abkürzungen|tabellen|anglizismen).*)$`), "$1", false},
 	// French
 	{regexp.MustCompile(`(?i)^(?:veuillez|merci de|prière de|pensez à|pense à|il faut|il faudrait|il fallait|(?:vous|tu) (?:devriez|devrais|devez|dois|pourriez|auriez dû|aurais dû)|(?:la réponse|le bot|l'assistant|ça|cela) (?:devrait|doit|aurait dû)) ((?:toujours |aussi |ne (?:pas|jamais) )?\pL+(?:er|ir|re) .+)$`), "$1", false},
-	{regexp.MustCompile(`(?i)^((?:ne |n')?(?:mentionne[zr]?|indique[zr]?|ajoute[zr]?|inclue?[zs]?|inclure|incluez|utilise[zr]?|évite[zr]?|évite|réponde?[zs]?|répondre|oublie[zr]?|cite[zr]?|donne[zr]?|précise[zr]?|commence[zr]?|termine[zr]?|propose[zr]?|écri(?:vez|s|re)|faites|fais|limite[zr]?|reste[zr]?|parle[zr]?)(?: pas| jamais| toujours)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^((?:ne |n')?(?:mentionne[zr]?|indique[zr]?|ajoute[zr]?|inclue?[zs]?|inclure|incluez|utilise[zr]?|évite[zr]?|évite|répondez|réponds|répondre|oublie[zr]?|cite[zr]?|donne[zr]?|précise[zr]?|commence[zr]?|termine[zr]?|propose[zr]?|écri(?:vez|s|re)|faites|fais|limite[zr]?|reste[zr]?|parle[zr]?)(?: pas| jamais| toujours)? .+)$`), "$1", false},
 	{regexp.MustCompile(`(?i)^((?:toujours|jamais|ne jamais|ne pas|pas d[e'] ?)\b ?.+)$`), "$1", true},
 	{regexp.MustCompile(`(?i)^((?:toujours|ne jamais|ne pas) \pL+(?:er|ir|re) .+)$`), "$1", false},
 	{regexp.MustCompile(`(?i)^(?:il manque|il manquait) (.+)$`), "Mentionnez $1", false},
 	{regexp.MustCompile(`(?i)^(?:(?:vous avez|tu as|le bot a|la réponse a) (?:oublié|omis)(?: de mentionner| d'indiquer)?) (.+)$`), "Mentionnez $1", false},
 	// Spanish
 	{regexp.MustCompile(`(?i)^(?:(?:usted |tú |la respuesta |el bot )?(?:debes?|debería[sn]?|deben|tienes? que|tendría[sn]? que|podría[sn]?)|hay que|habría que|hace falta) ((?:siempre |también |no )?\pL+(?:ar|er|ir)(?:se|lo|la)? .+)$`), "$1", false},
-	{regexp.MustCompile(`(?i)^((?:(?:no|nunca|siempre) )?(?:mencion(?:a|e|es|ar)|incluy(?:e|a|as)|incluir|añad(?:e|a|as|ir)|agreg(?:a|ue|ar)|us(?:a|e|es|ar)|evit(?:a|e|es|ar)|respond(?:e|a|as|er)|indi(?:ca|que|ques|car)|escrib(?:e|a|as|ir)|termin(?:a|e|es|ar)|empie(?:za|ce)|ofre(?:ce|zca)|di|diga|digas|utili(?:za|ce|ces|zar)|explica|explique|olvides?|cita|cite)(?: siempre| nunca)? .+)$`), "$1", false},
+	{regexp.MustCompile(`(?i)^((?:(?:no|nunca|siempre) )?(?:mencion(?:a|e|es|ar)|incluy(?:e|a|as)|incluir|añad(?:e|a|as|ir)|agreg(?:a|ue|ar)|us(?:a|e|ar)|evit(?:a|e|es|ar)|respond(?:e|a|as|er)|indi(?:ca|que|ques|car)|escrib(?:e|a|as|ir)|termin(?:a|e|es|ar)|empie(?:za|ce)|ofre(?:ce|zca)|di|diga|digas|utili(?:za|ce|ces|zar)|explica|explique|olvides?|cita|cite)(?: siempre| nunca)? .+)$`), "$1", false},
 	{regexp.MustCompile(`(?i)^(?:falta|faltan|faltó)(?: mencionar)? (.+)$`), "Menciona $1", false},
 	{regexp.MustCompile(`(?i)^(?:(?:te )?olvidaste|olvidó|se olvidó|has olvidado)(?: de)?(?: mencionar)? (.+)$`), "Menciona $1", false},
 }
 
 // foreignEmpty finds objects that say nothing.
-var foreignEmpty = regexp.MustCompile(`(?i)^(?:(?:die|eine?|der|das|la|le|les|una?|el|los|las|des|de|d'|l')\s?)?(?:antworten?|information(?:en)?|infos?|informations?|informaci[oó]n|réponses?|respuestas?|alles|tout|todo|detalles?|details?|détails?)(?: .*)?$|^(?:besser|richtig|mieux|mejor|répondre à|responder a|auf (?:die|meine) frage)`)
+var foreignEmpty = regexp.MustCompile(`(?i)^(?:(?:die|eine?|der|das|la|le|les|una?|el|los|las|des|de|d'|l')\s?)?(?:antwort(?:en)?|information(?:en)?|infos?|informations?|informaci[oó]n|réponses?|respuestas?|alles|tout|todo|detalles?|details?|détails?)(?: .*)?$|^(?:no (?:responde|menciona|incluye|indica|explica|ofrece|di|usa)|ne (?:répond|mentionne|donne|cite|précise|propose|parle) |n'indique )\b.*|^(?:besser|richtig|mieux|mejor|répondre à|responder a|auf (?:die|meine) frage)`)

@@ -76,7 +76,7 @@ func tidy(s string) string {
 	}
 }
 
-var leadIn = regexp.MustCompile(`(?i)^(?:(?:hi|hello|hey|dear|hallo|bonjour|hola|salut)(?: there| bot| team| all| assistant)?[,!. ]|(?:thanks|thank you|ok|okay|well|also|and|but|so|then|just|again|instead|rather|better|ideally|kindly|pls|plz|please|bitte|svp|por favor|s'il vous plait|s'il te plaît|s'il vous plaît|und|aber|et|mais|y|pero|additionally|furthermore|moreover|suggestion|feedback|tip|note|hint|nb|ps)\b[,:!.]?(?: |$)|(?:in (?:the )?future|for (?:the )?future|next time|from now on|going forward|in general|generally|as a rule|the next time|nächstes mal|beim nächsten mal|in zukunft|künftig|la prochaine fois|à l'avenir|la próxima vez|en el futuro|in such cases|in these cases|for next time|at the end of the day|one thing|my suggestion)\b[,:]? ?|(?:i think|i feel|i believe|i guess|imo|imho|in my opinion|maybe|perhaps|i suggest|i'd suggest|i would suggest|we think|honestly|actually|really)(?: that)?,? )`)
+var leadIn = regexp.MustCompile(`(?i)^(?:instead, |(?:hi|hello|hey|dear|hallo|bonjour|hola|salut)(?: there| bot| team| all| assistant)?[,!. ]|(?:thanks|thank you|ok|okay|well|also|and|but|so|then|just|again|rather|better|ideally|kindly|pls|plz|please|bitte|svp|por favor|s'il vous plait|s'il te plaît|s'il vous plaît|und|aber|et|mais|y|pero|additionally|furthermore|moreover|suggestion|feedback|tip|note|hint|nb|ps)\b[,:!.]?(?: |$)|(?:in (?:the )?future|for (?:the )?future|next time|from now on|going forward|in general|generally|as a rule|the next time|nächstes mal|beim nächsten mal|in zukunft|künftig|la prochaine fois|à l'avenir|la próxima vez|en el futuro|in such cases|in these cases|for next time|at the end of the day|one thing|my suggestion)\b[,:]? ?|(?:i think|i feel|i believe|i guess|imo|imho|in my opinion|maybe|perhaps|i suggest|i'd suggest|i would suggest|we think|honestly|actually|really)(?: that)?,? )`)
 
 // frame recognizes one way of instructing and returns the action.
 func frame(s string) (string, bool) {
@@ -102,18 +102,18 @@ var pleaseAnywhere = regexp.MustCompile(`(?i),? ?\b(?:please|pls|plz|thanks|than
 
 // hopeless finds what sounds like an instruction and helps nobody: insults,
 // "do better", sarcasm, questions to the bot about itself.
-var hopeless = regexp.MustCompile(`(?i)^(?:(?:just |simply |at least |actually )*(?:answer|address|read|understand|listen|try|fix|do|get|go|stop (?:lying|guessing|being|wasting|it|this|that|hallucinating|making)|learn|check your|look (?:it|again)|think|improve|give up|shut|wake|quit|wait|come on|help|work|use your|be (?:better|smarter|correct|right|accurate|serious|ashamed|useful|helpful)|make (?:sense|it (?:work|right|better|correct))|don't (?:bother|waste|lie|guess|make (?:things|stuff|me)|you|be (?:stupid|silly))|never (?:mind|again|works?|seen|heard|had|got|use(?:d)? this|mentioned that i)|keep (?:trying|up|it up|dreaming|going|your day job)|see (?:above|my|the)|look (?:at|up)|tell me|give me|show me|send me|let me|find me|get me|say what|say that again|use (?:google|a (?:dictionary|calculator|brain))|ask (?:a|someone|your|google|chatgpt|me)|call me|note to self|refund|cancel)(?:\b.*)?)$|\b(?:ashamed|kidding|joking|a joke|idiot|stupid|embarrass|moron|fired|shut down|google it|get real|seriously\?|lol|lmao|wtf)\b|\b(?:can|could|do|did|will|are) you even\b|^(?:why|how|what|who|where|when|which|was soll|warum|wieso|pourquoi|por qué)\b.*`)
+var hopeless = regexp.MustCompile(`(?i)^(?:(?:just |simply |at least |actually )*(?:answer(?: (?:the|my|this|me|it|what|properly|correctly|questions?))?$|answer (?:the|my|this|me|it|what|properly|correctly)|address (?:my|the (?:question|issue|problem)|this|it)|report (?:this|it|you)|read|understand|listen|try|fix|do (?:better|something|it|that|this|your|you)|get|go|stop (?:lying|guessing|being|wasting|it|this|that|hallucinating|making)|learn|check your|look (?:it|again)|think|improve|give up|shut|wake|quit|wait|come on|help|work|use your|be (?:better|smarter|correct|right|accurate|serious|ashamed|useful|helpful)|make (?:sense|it (?:work|right|better|correct))|don't (?:bother|waste|lie|guess|make (?:things|stuff|me)|you|be (?:stupid|silly))|never (?:mind|again|works?|seen|heard|had|got|use(?:d)? this|mentioned that i)|keep (?:trying|up|it up|dreaming|going|your day job)|see (?:above|my|the)|look (?:at|up)|tell me|give me|show me|send me|let me|find me|get me|say that again|use (?:google|a (?:dictionary|calculator|brain))|ask (?:someone|your|google|chatgpt|me)|call me|note to self|refund|cancel)(?:\b.*)?)$|\b(?:ashamed|kidding|joking|a joke|idiot|stupid|embarrass|moron|fired|shut down|google it|get real|seriously\?|lol|lmao|wtf)\b|\b(?:can|could|do|did|will|are) you even\b|^(?:why|how|what|who|where|when|which|was soll|warum|wieso|pourquoi|por qué)\b.*`)
 
 // requested is "can you always mention X", "would you mind adding X".
 func requested(s string, _ bool) (string, bool) {
 	s = strings.TrimRight(s, "?")
-	if m := canYou.FindStringSubmatch(s); m != nil {
-		return bareVerb(m[1])
-	}
 	if m := mindAdding.FindStringSubmatch(s); m != nil {
 		if v := base(m[1]); v != "" {
 			return bareVerb(v + m[2])
 		}
+	}
+	if m := canYou.FindStringSubmatch(s); m != nil {
+		return bareVerb(m[1])
 	}
 	return "", false
 }
@@ -252,8 +252,13 @@ func include(np string, negative bool) (string, bool) {
 	if negative || regexp.MustCompile(`(?i)^no `).MatchString(np) {
 		return "do not include " + regexp.MustCompile(`(?i)^(no|any) `).ReplaceAllString(np, ""), true
 	}
+	if comparison.MatchString(np) {
+		return "give " + np, true
+	}
 	return "include " + np, true
 }
 
+var comparison = regexp.MustCompile(`(?i)^(?:shorter|longer|simpler|clearer|more|less|fewer|friendlier)\b`)
+
 // emptyThing finds objects that say nothing: "an answer", "the point", "it".
-var emptyThing = regexp.MustCompile(`(?i)^(?:(?:the|a|an|my|any|some|more|much|enough|all|no|actual|real|right|correct|better|good|proper|useful|helpful|relevant|important|key|basic|full|complete|clear|whole|most|main|necessary|required|crucial|critical|needed|specific|further|additional|certain|part of the|half of the|to|straight|simple|most of the|half the) )*(?:answers?|questions?|point|points|info|information|everything|anything|something|nothing|it|this|that|them|context|details?|mark|boat|help|support|solution|results?|responses?|repl(?:y|ies)|content|data|facts?|way|idea|reason|sense|things?|stuff|refund|money|human|person|agent|job|work|order|package|parcel|quality|intent|task|topic|subject|me|us|what i (?:asked|wanted|need(?:ed)?|said|meant|was looking for)|what (?:was|is) asked|how to (?:answer|help)|accuracy|clarity|depth|effort|substance|mistakes?|errors?|problem|my (?:order|name|account|question|problem|issue|case)|one|ones|why|issue|mind)(?:$|[,.!?]| (?:to|for|about|on|in|of|i|at|that|here|entirely|completely|again|back|from|is|was|as)\b)`)
+var emptyThing = regexp.MustCompile(`(?i)^(?:(?:the|a|an|my|any|some|more|much|enough|all|no|actual|real|right|correct|better|good|proper|useful|helpful|relevant|important|key|basic|full|complete|clear|whole|most|main|necessary|required|crucial|critical|needed|specific|further|additional|certain|part of the|half of the|to|straight|simple|most of the|half the) )*(?:answers?|questions?|point|points|info|information|everything|anything|something|nothing|it|this|that|them|context|details?|mark|boat|help|support|solution|results?|responses?|repl(?:y|ies)|content|data|facts?|way|idea|reason|sense|things?|stuff|refund|money|human|person|agent|job|work|order|package|parcel|quality|intent|task|topic|subject|me|us|what i (?:asked|wanted|need(?:ed)?|said|meant|was looking for)|what (?:was|is) asked|how to (?:answer|help)|accuracy|clarity|(?:any|every|some|no)thing .*|depth|effort|substance|mistakes?|errors?|problem|my (?:order|name|account|question|problem|issue|case)|one|ones|why|issue|mind)(?:$|[,.!?]| (?:to|for|about|on|in|of|i|at|that|here|entirely|completely|again|back|from|is|was|as)\b)`)

@@ -104,7 +104,7 @@ func bareVerb(s string) (string, bool) {
 		return "", false
 	case selfTalk.MatchString(rest) && (verb != "call" && verb != "address" && verb != "ask" || strings.HasPrefix(strings.ToLower(rest), "my")) && !strings.Contains(adverbs, "never") && !strings.Contains(adverbs, "always") && !strings.Contains(adverbs, "do"):
 		return "", false
-	case uselessVP.MatchString(s) && !strings.Contains(adverbs, "never") && !strings.Contains(adverbs, "always"):
+	case uselessVP.MatchString(strings.TrimSpace(verb+" "+rest)) && !strings.Contains(adverbs, "never") && !strings.Contains(adverbs, "always"):
 		return "", false
 	case adverbs == "" && emptyThing.MatchString(rest) && verb != "keep" && verb != "make" && verb != "start" && verb != "end" && verb != "begin" && verb != "cut" && verb != "limit" && verb != "write" && verb != "format" && verb != "shorten" && verb != "translate" && verb != "put":
 		return "", false
@@ -115,6 +115,9 @@ func bareVerb(s string) (string, bool) {
 // alwaysThing is "always a link to X", "never emojis", "only bullet points".
 func alwaysThing(adverbs, s, rest string) (string, bool) {
 	if finite.MatchString(s) || rest == "" {
+		return "", false
+	}
+	if strings.Contains(s, " same ") || strings.Contains(s, " wrong ") {
 		return "", false
 	}
 	if strings.HasPrefix(adverbs, "always ") || strings.HasPrefix(adverbs, "never ") || strings.HasPrefix(adverbs, "only ") {

@@ -35,7 +35,7 @@ func wished(s string, _ bool) (string, bool) {
 		return include(m[1], false)
 	}
 	if m := wishThing.FindStringSubmatch(s); m != nil {
-		if !holds.MatchString(m[1]) {
+		if !holds.MatchString(m[1]) || strings.HasPrefix(strings.ToLower(m[1]), "to ") {
 			return "", false
 		}
 		if regexp.MustCompile(`(?i)\bprefer`).MatchString(s) {
@@ -83,10 +83,13 @@ func loose(vp string) (string, bool) {
 var (
 	forgotTo  = regexp.MustCompile(`(?i)^(?:you|it|they|the (?:bot|assistant|answers?|repl(?:y|ies)|responses?|ai)|this answer|answer|this|and|but)?(?: also| again| completely| still| just)* ?(?:forgot|forget|forgets|failed|fails|neglected|neglects|omitted|forgotten) to (\w+) (.+)$`)
 	forgot    = regexp.MustCompile(`(?i)^(?:you|it|they|the (?:bot|assistant|answers?|repl(?:y|ies)|responses?|ai)|this answer|answer)(?: also| again| completely| still| just| have| has)* ?(?:forgot|forget|forgets|forgotten|omitted|omits|left out|leaves out|missed|misses|skipped|lacks)(?: about| mentioning| including| to mention)? (.+)$`)
-	didNot    = regexp.MustCompile(`(?i)^(?:you|it|they|the (?:bot|assistant|answers?|repl(?:y|ies)|responses?|ai)|this answer|answer|this)?(?: also| again| still)* ?(?:(?:did|does|do|has|have)(?: not|n't)|never)(?: even| actually| really| once| at all| clearly| explicitly)* (mention|mentioned|include|included|list|listed|link to|linked to|name|point out|state|refer to|cite|cited|provide|provided|warn about|tell (?:me|people|the user|customers|users|the customer) about)(?: (?:any|anything about|the fact)\b)? ?(.+)$`)
+	didNot    = regexp.MustCompile(`(?i)^(?:you|it|they|the (?:bot|assistant|answers?|repl(?:y|ies)|responses?|ai)|this answer|answer|this)?(?: also| again| still)* ?(?:(?:did|does|do|has|have)(?: not|n't))(?: even| actually| really| once| at all| clearly| explicitly)* (mention|mentioned|include|included|list|listed|link to|linked to|name|point out|state|refer to|cite|cited|provide|provided|warn about|tell (?:me|people|the user|customers|users|the customer) about)(?: (?:any|anything about|the fact)\b)? ?(.+)$`)
 	isMissing = regexp.MustCompile(`(?i)^(.{3,80}?) (?:(?:is|are|was|were) (?:also |still |completely )*(?:missing|not mentioned|not included|omitted|left out|not listed|never mentioned|absent)|(?:isn't|aren't|wasn't|weren't) (?:mentioned|included|listed))(?: (?:here|in the answer|from the answer|again|completely|in your answer))?$`)
 	missing   = regexp.MustCompile(`(?i)^(?:missing|no mention of|nothing about|not a word about|no word about|lacks|lacking|there (?:is|was|are|were) (?:no|not any|nothing about)(?: mention of)?|there's no(?: mention of)?|no reference to|not mentioned:)[: ] ?(.+)$`)
 )
+
+// ordered is "do not mention X", which didNot would read as an omission.
+var ordered = regexp.MustCompile(`(?i)^(?:please )?(?:do not|don't|dont|never)\b`)
 
 // omitted is "you forgot the deadline", "no mention of X", "X is missing".
 func omitted(s string, _ bool) (string, bool) {
@@ -99,7 +102,7 @@ func omitted(s string, _ bool) (string, bool) {
 		}
 		return verbPhrase(m[1]+" "+m[2], false)
 	}
-	if m := didNot.FindStringSubmatch(s); m != nil {
+	if m := didNot.FindStringSubmatch(s); m != nil && !ordered.MatchString(s) {
 		verb := strings.ToLower(m[1])
 		switch {
 		case strings.HasPrefix(verb, "link"):
@@ -129,8 +132,17 @@ func mention(np string) (string, bool) {
 	if emptyThing.MatchString(np) || len(strings.Fields(np)) > 25 || strings.Contains(np, " because ") {
 		return "", false
 	}
+	if m := partOf.FindStringSubmatch(np); m != nil {
+		if m[1] == "" {
+			np = "a " + np
+		}
+		return "include " + np, true
+	}
 	return "mention " + np, true
 }
+
+// partOf finds what an answer has rather than mentions.
+var partOf = regexp.MustCompile(`(?i)^(an? |the |any )?(?:links?|urls?|examples?|tables?|lists?|summary|greetings?|questions?|sources?|follow-up)\b`)
 
 var (
 	shorter  = regexp.MustCompile(`(?i)^(?:(?:a bit|a little|much|way) )?(shorter|longer|simpler|clearer|more|less|fewer|friendlier|no)(?: (.+))?$`)
@@ -160,7 +172,7 @@ func comparative(s string, polite bool) (string, bool) {
 
 func lowerFirst(s string) string {
 	r := []rune(s)
-	if len(r) > 1 && unicode.IsUpper(r[0]) && unicode.IsLower(r[1]) {
+	if len(r) > 1 && unicode.IsUpper(r[0]) && !unicode.IsUpper(r[1]) {
 		if w, _, _ := strings.Cut(strings.ToLower(s), " "); functionWords[w] || w == "links" || w == "information" || len(w) < 3 {
 			return strings.ToLower(string(r[0])) + string(r[1:])
 		}

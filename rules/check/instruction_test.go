@@ -1,0 +1,118 @@
+package check
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// TestInstruction_Corpus measures precision and recall on labelled comments and
+// compares the cleaned action where the corpus names it.
+func TestInstruction_Corpus(t *testing.T) {
+	instructions, complaints := corpus(t, "instructions.txt"), corpus(t, "complaints.txt")
+	found, named, clean := 0, 0, 0
+	for _, l := range instructions {
+		comment, want, _ := strings.Cut(l, "\t")
+		got, ok := Instruction(comment)
+		if ok {
+			found++
+		} else {
+			t.Logf("missed: %q", comment)
+		}
+		if want != "" {
+			named++
+			if got == want {
+				clean++
+			} else if ok {
+				t.Logf("%q: action %q, want %q", comment, got, want)
+			}
+		}
+	}
+	wrong := 0
+	for _, l := range complaints {
+		if got, ok := Instruction(l); ok {
+			wrong++
+			t.Logf("taken for an instruction: %q: %q", l, got)
+		}
+	}
+	precision, recall := float64(found)/float64(found+wrong), float64(found)/float64(len(instructions))
+	t.Logf("instructions %d, complaints %d: precision %.3f, recall %.3f, false positives %d (%.1f %%), action as expected %d of %d",
+		len(instructions), len(complaints), precision, recall, wrong, 100*float64(wrong)/float64(len(complaints)), clean, named)
+	if len(instructions) < 120 || len(complaints) < 120 || precision < 0.95 || recall < 0.9 || float64(clean) < 0.9*float64(named) {
+		t.Errorf("precision %.3f, recall %.3f, clean %d of %d: want 0.95, 0.90, 90 %%", precision, recall, clean, named)
+	}
+}
+
+func TestInstruction_Several(t *testing.T) {
+	got, ok := Instruction("This is wrong. Mention the deadline. I am annoyed! Never use emojis.")
+	if want := "Mention the deadline. Never use emojis."; !ok || got != want {
+		t.Errorf("got %q, %v, want %q", got, ok, want)
+	}
+	long := strings.Repeat("Always mention the returns page of the shop. ", 60)
+	if got, ok := Instruction(long); !ok || utf8.RuneCountInString(got) > MaxLength {
+		t.Errorf("got %d characters, %v", utf8.RuneCountInString(got), ok)
+	}
+}
+
+func TestAppliesWhen(t *testing.T) {
+	for _, c := range []struct{ comment, cond, rest string }{
+		{"For return questions, always link the page.", "someone asks return questions", "always link the page."},
+		{"When someone asks about shipping, mention the fee.", "someone asks about shipping", "mention the fee."},
+		{"If the customer is angry, apologize first.", "the customer is angry", "apologize first."},
+		{"Mention the deadline when someone asks about returns.", "someone asks about returns", "Mention the deadline."},
+		{"For returns, mention the deadline.", "someone asks about returns", "mention the deadline."},
+		{"For questions about invoices, name the portal.", "someone asks about invoices", "name the portal."},
+		{"In case of damaged goods: ask for a photo.", "someone asks about damaged goods", "ask for a photo."},
+		{"Wenn jemand nach Retouren fragt, nenne die Frist.", "jemand nach Retouren fragt", "nenne die Frist."},
+		{"Bad. Whenever people ask about refunds, say 5 days.", "people ask about refunds", "Bad. say 5 days."},
+	} {
+		cond, rest, ok := AppliesWhen(c.comment)
+		if !ok || cond != c.cond || rest != c.rest {
+			t.Errorf("AppliesWhen(%q) = %q, %q, %v, want %q, %q", c.comment, cond, rest, ok, c.cond, c.rest)
+		}
+	}
+	for _, s := range []string{"Always mention the deadline.", "It would be nice if you mentioned the fee.", "In future, be brief.", "If possible, be brief.", "", "For example, this is wrong.", "Next time, link the page."} {
+		if cond, rest, ok := AppliesWhen(s); ok || rest != s {
+			t.Errorf("AppliesWhen(%q) = %q, %q, true", s, cond, rest)
+		}
+	}
+}
+
+func TestFromCorrection(t *testing.T) {
+	const answer = "You can return the shoes within the period. Please use our voucher for the next order."
+	for _, c := range []struct{ correction, want string }{
+		{answer + " Is there anything else I can help with?", `End with "Is there anything else I can help with?".`},
+		{"Thanks for asking! " + answer, `Begin with "Thanks for asking!".`},
+		{strings.Replace(answer, "voucher", "store credit", 1), `Say "store credit" instead of "voucher".`},
+		{strings.Replace(answer, "can return", "cannot return", 1), ""},
+		{answer + " Your parcel comes on Monday.", ""},
+		{answer + " It costs 5 €.", ""},
+		{"Something else entirely.", ""},
+		{answer, ""}, {"", ""},
+	} {
+		got, ok := FromCorrection(answer, c.correction)
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("FromCorrection(…, %q) = %q, %v, want %q", c.correction, got, ok, c.want)
+		}
+	}
+}
+
+func FuzzInstruction(f *testing.F) {
+	for _, s := range []string{"You forgot the deadline.", "If x, y", "I'd like you to", strings.Repeat("please, ", 500), strings.Repeat("always ", 600), "\"\"'' … ß"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		begin := time.Now()
+		a, ok := Instruction(s)
+		if ok && (a == "" || utf8.RuneCountInString(a) > MaxLength) {
+			t.Errorf("action of %d characters", utf8.RuneCountInString(a))
+		}
+		AppliesWhen(s)
+		FromCorrection(s, a)
+		FromCorrection(a, s)
+		if d := time.Since(begin); d > 3*time.Second {
+			t.Errorf("took %v for %d bytes", d, len(s))
+		}
+	})
+}
