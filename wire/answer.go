@@ -124,8 +124,10 @@ func (t *Tap) responseEvent(b []byte, f *frame, kind string) {
 	switch kind {
 	case "output_text.delta":
 		t.partText(b, f, f.delta)
+		t.streamed = true
 	case "refusal.delta":
 		t.refusal = t.add(t.refusal, f.delta.inner(b))
+		t.streamed = true
 	case "output_item.added", "output_item.done":
 		t.item(b, f.item, integer(b, f.index), kind == "output_item.done")
 	case "function_call_arguments.delta", "custom_tool_call_input.delta", "mcp_call_arguments.delta":
@@ -197,7 +199,7 @@ func (t *Tap) item(b []byte, v slot, index int64, done bool) {
 	}
 	switch kind := member(b, v, "type").inner(b); string(kind) {
 	case "message":
-		if done && len(t.text) == 0 && len(t.refusal) == 0 {
+		if done && !t.streamed {
 			t.blocks(b, member(b, v, "content"))
 		}
 	case "function_call", "custom_tool_call", "mcp_call":
@@ -430,8 +432,8 @@ func (t *Tap) count(b []byte, v slot) {
 		v := s.value()
 		n := integer(b, v)
 		switch string(key) {
-		case "prompt_tokens":
-			u.InputTokens = n
+		case "prompt_tokens": // whoever says this means all of them
+			u.InputTokens, t.total = n, true
 		case "input_tokens":
 			t.uncached = n
 		case "completion_tokens", "output_tokens":
@@ -446,7 +448,7 @@ func (t *Tap) count(b []byte, v slot) {
 			t.cacheWritten = n
 		}
 	}
-	if sum := t.uncached + t.cacheRead + t.cacheWritten; sum > 0 {
-		u.InputTokens = sum
+	if !t.total {
+		u.InputTokens = t.uncached + t.cacheRead + t.cacheWritten
 	}
 }

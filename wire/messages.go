@@ -236,10 +236,9 @@ func (r *Request) topText(b []byte) {
 	if k := r.place.top.kind; k != kindString && k != kindArray {
 		return
 	}
-	opened, opening := sc.opened, sc.opening
-	sc.opened = true // media and texts up here have a hash of their own
+	opening := sc.opening
 	at, c := r.content(b, r.place.top)
-	sc.opened, sc.opening = opened, opening
+	sc.opening = opening // its text has a hash of its own, so that key order does not matter
 	r.place.topAny = c.filled
 	sc.top = mix(0, r.kept(at))
 	sc.system = append(sc.system, span{})

@@ -261,9 +261,18 @@ func chatBody(size int) string {
 	return b.String()
 }
 
-func BenchmarkParse(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := []byte(chatBody(size))
+// benchBodies are a small request, a long conversation, and a question about a long document.
+func benchBodies() map[string][]byte {
+	document := strings.Repeat("A line of a pasted document, with nothing to escape but its end.\\n", 100<<10/66)
+	return map[string][]byte{
+		"1KB":        []byte(chatBody(1 << 10)),
+		"100KBturns": []byte(chatBody(100 << 10)),
+		"100KBtext":  []byte(`{"model":"support","messages":[{"role":"system","content":"s"},{"role":"user","content":"` + document + `"}]}`),
+	}
+}
+
+func BenchmarkRequest_Parse(b *testing.B) {
+	for name, body := range benchBodies() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
@@ -277,9 +286,8 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-func BenchmarkParsePatch(b *testing.B) {
-	for name, size := range map[string]int{"1KB": 1 << 10, "100KB": 100 << 10} {
-		body := []byte(chatBody(size))
+func BenchmarkRequest_ParsePatch(b *testing.B) {
+	for name, body := range benchBodies() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))

@@ -23,17 +23,19 @@ type Tap struct {
 	mode   mode
 	events events
 	body   []byte // an answer that is no stream, up to maxEvent
-	over   bool   // body has been cut
 	skip   int    // bytes of a byte order mark seen
 
-	answer                            Answer
-	text                              []byte
-	refusal                           []byte // shown when there is no text
-	calls                             []call
-	part                              int64 // which part of the answer the last text was of
-	usage                             Usage
-	reported                          bool  // usage was
-	uncached, cacheRead, cacheWritten int64 // Anthropic's parts of the input
+	answer   Answer
+	text     []byte
+	refusal  []byte // shown when there is no text
+	calls    []call
+	streamed bool  // text came in deltas: whole items repeat it
+	part     int64 // which part of the answer the last text was of
+	usage    Usage
+	reported bool // usage was
+
+	uncached, cacheRead, cacheWritten int64 // parts of the input, as Anthropic counts
+	total                             bool  // usage.InputTokens is what the upstream said
 	sequence                          int64 // the last sequence_number, -1 before any
 }
 
@@ -71,6 +73,9 @@ func (t *Tap) Reset(api API, stream bool, textLimit int) {
 		}
 		return b[:0]
 	}
+	for i := range t.calls {
+		t.calls[i].name, t.calls[i].arg = trim(t.calls[i].name), trim(t.calls[i].arg)
+	}
 	e := events{limit: maxEvent, line: trim(t.events.line), data: trim(t.events.data)}
 	*t = Tap{
 		api: api, stream: stream, limit: max(textLimit, 0), events: e, sequence: -1,
@@ -89,10 +94,7 @@ func (t *Tap) Write(b []byte) (int, error) {
 	case asEvents:
 		t.events.write(b, t)
 	case asBody:
-		if room := maxEvent - len(t.body); len(b) > room {
-			b, t.over = b[:max(room, 0)], true
-		}
-		t.body = append(t.body, b...)
+		t.body = append(t.body, b[:min(len(b), maxEvent-len(t.body))]...)
 	}
 	return n, nil
 }
@@ -126,7 +128,7 @@ func (t *Tap) Answer() Answer {
 	case asEvents:
 		t.events.finish(t)
 	case asBody:
-		t.whole(t.body, t.over)
+		t.whole(t.body)
 	}
 	t.mode = closed
 	t.close()
@@ -191,13 +193,13 @@ func (t *Tap) event(data []byte, over bool) {
 }
 
 // whole reads an answer that is not a stream.
-func (t *Tap) whole(body []byte, over bool) {
+func (t *Tap) whole(body []byte) {
 	s := scanner{b: body, cut: true}
 	if s.peek() != '{' {
 		return
 	}
 	t.object(&s)
-	if s.err == nil && s.depth == 0 && s.peek() == 0 && !over {
+	if s.err == nil && s.depth == 0 && s.peek() == 0 {
 		t.answer.Complete = true
 	}
 }

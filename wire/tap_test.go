@@ -137,7 +137,10 @@ func TestTap_Streams(t *testing.T) {
 			return ": hi\n\n" + strings.ReplaceAll(s, "data: ", ": ping\nid: 7\nretry: 9\ndata: ")
 		},
 		"several lines": func(s string) string { return strings.ReplaceAll(s, `,"`, ",\ndata: \"") },
-		"empty data":    func(s string) string { return strings.ReplaceAll(s, "\n\n", "\n\ndata:\n\ndata\n\n") },
+		"several lines, CRLF": func(s string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(s, `,"`, ",\ndata: \""), "\n", "\r\n")
+		},
+		"empty data": func(s string) string { return strings.ReplaceAll(s, "\n\n", "\n\ndata:\n\ndata\n\n") },
 	}
 	for _, c := range streams {
 		for name, frame := range framings {
@@ -172,11 +175,41 @@ func TestTap_Bodies(t *testing.T) {
 		Answer{ID: "resp_2", Model: "m", Text: "a", Finish: "max_output_tokens", Refusal: true, Tools: []ToolCall{{"f", `{"x":1}`}}, Usage: &Usage{1, 2, 0}})
 	check(Messages, `{"id":"msg_2","type":"message","model":"c","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"},{"type":"tool_use","name":"f","input":{"x": 1}}],"stop_reason":"tool_use","usage":{"input_tokens":4,"output_tokens":5}}`,
 		Answer{ID: "msg_2", Model: "c", Text: "a", Finish: "tool_use", Tools: []ToolCall{{"f", `{"x": 1}`}}, Usage: &Usage{4, 5, 0}})
+	check(Chat, `{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":100,"cache_read_input_tokens":90,"completion_tokens":2}}`, Answer{Text: "a", Usage: &Usage{100, 2, 90}})
+	check(Responses, `{"output":[{"type":"image_generation_call","result":"AAAA"}]}`, Answer{Other: true})
 	check(Chat, `{"error":{"message":"bad \"key\"","type":"invalid_request_error"}}`, Answer{Error: `bad "key"`})
 	check(Chat, `{"error":"plain"}`, Answer{Error: "plain"})
 	check(Chat, `{"error":{"code":"oops"}}`, Answer{Error: "oops"})
 	check(Chat, `{"object":"error","message":"flat","type":"BadRequestError"}`, Answer{})
 	check(Messages, `{"type":"error","error":{"type":"overloaded_error","message":"later"}}`, Answer{Error: "later"})
+}
+
+// Lines of one event are joined by a newline, without the space behind the colon.
+func TestTap_Lines(t *testing.T) {
+	sameAnswer(t, "lines", tapped(Chat, true, "data: {\"id\":\"a\ndata: b\ndata:c\"}\n\n"), Answer{ID: "a\nb\nc"})
+}
+
+// Texts of unlike parts stand on lines of their own, streamed or not.
+func TestTap_Parts(t *testing.T) {
+	want := Answer{Text: "one\ntwo\nthree", Complete: true, Finish: "completed"}
+	item := func(texts string) string { return `{"type":"message","content":[` + texts + `]}` }
+	first := item(`{"type":"output_text","text":"one"},{"type":"output_text","text":"two"}`)
+	last := item(`{"type":"output_text","text":"three"}`)
+	whole := `{"status":"completed","output":[` + first + `,` + last + `]}`
+	sameAnswer(t, "whole", tapped(Responses, false, whole), want)
+	var deltas, items strings.Builder
+	for i, d := range []string{`0,"content_index":0,"delta":"o"`, `0,"content_index":0,"delta":"ne"`, `0,"content_index":1,"delta":"two"`, `2,"content_index":0,"delta":"three"`} {
+		fmt.Fprintf(&deltas, "data: {\"sequence_number\":%d,\"type\":\"response.output_text.delta\",\"output_index\":%s}\n\n", i, d)
+	}
+	for i, it := range []string{first, `{"type":"reasoning"}`, last} {
+		fmt.Fprintf(&items, "data: {\"type\":\"response.output_item.done\",\"output_index\":%d,\"item\":%s}\n\n", i, it)
+	}
+	end := `data: {"type":"response.completed","response":` + whole + "}\n\n"
+	sameAnswer(t, "deltas", tapped(Responses, true, deltas.String(), items.String(), end), want)
+	sameAnswer(t, "items", tapped(Responses, true, items.String(), end), want)
+	sameAnswer(t, "end only", tapped(Responses, true, end), want)
+	sameAnswer(t, "messages", tapped(Messages, true, "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"+
+		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"text\":\"a\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"text\":\"b\"}}\n\n"), Answer{Text: "a\nb"})
 }
 
 func TestTap_Errors(t *testing.T) {
