@@ -59,6 +59,7 @@ type former struct {
 func compileClause(clause string) (Spec, bool) {
 	c := strings.Join(strings.Fields(strings.ReplaceAll(clause, "’", "'")), " ")
 	c = leadWords.ReplaceAllString(c, "")
+	c = useNo.ReplaceAllString(c, "do not $1 ")
 	negative := false
 	for {
 		rest := negation.ReplaceAllString(c, "")
@@ -79,6 +80,8 @@ var (
 	leadWords = regexp.MustCompile(`(?i)^((please|always|also|and|then|just|kindly|only|make sure to|be sure to|remember to|ensure to|ensure you|make sure you|try to) )+`)
 	negation  = regexp.MustCompile(`(?i)^(do not|don't|dont|never|must not|avoid|stop|refrain from|without|no longer|under no circumstances) (ever )?`)
 )
+
+var useNo = regexp.MustCompile(`(?i)^(use|write|include|add|give) no `)
 
 // The number words that people use for limits.
 var numberWords = map[string]int{"one": 1, "a": 1, "an": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}

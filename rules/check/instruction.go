@@ -86,6 +86,9 @@ func frame(s string) (string, bool) {
 	if s == "" || hopeless.MatchString(s) {
 		return "", false
 	}
+	if headless.MatchString(s) {
+		s = "it " + s
+	}
 	for _, try := range []func(string, bool) (string, bool){requested, foreign, omitted, modal, wished, comparative, imperative} {
 		if a, ok := try(s, polite); ok {
 			a = strings.TrimRight(strings.TrimSpace(a), " .,;:!?")
@@ -97,6 +100,9 @@ func frame(s string) (string, bool) {
 	}
 	return "", false
 }
+
+// headless sentences leave out "it" in front of the modal verb.
+var headless = regexp.MustCompile(`(?i)^(?:should|must|needs to|has to|ought to|could have|didn't|doesn't|did not|does not)\b`)
 
 var pleaseAnywhere = regexp.MustCompile(`(?i),? ?\b(?:please|pls|plz|thanks|thank you|next time|in (?:the )?future|going forward|from now on|for once|bitte|s'il vous plaît|s'il te plaît|svp|por favor|beim nächsten mal|la prochaine fois|la próxima vez)\b,?`)
 
@@ -230,6 +236,9 @@ func asImperative(prefix, vp string, negative bool) (string, bool) {
 		return "", false
 	}
 	verb, _, _ := strings.Cut(vp, " ")
+	if prefix == "" && moment.MatchString(vp) {
+		return "", false
+	}
 	if !verbs[strings.ToLower(strings.Trim(verb, ",:"))] {
 		return "", false
 	}

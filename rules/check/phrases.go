@@ -40,6 +40,10 @@ var guards = []guard{
 	{code: CodeOverride, message: "speaks against the agent's own instructions", re: alternatives(
 		`\b(do not|don'?t|dont|never|no longer|stop|refuse to|need not|cease to) (ever |really |need to |have to )?(follow|obey|comply with|adhere to|respect|listen to|apply|heed|honou?r|abide by|stick to|observe|bound by|be bound by|care about|trust)( [^ .!?;]+){0,3}? ?\b(your|system|previous|prior|earlier|above|developer'?s?|operator'?s?|original|initial|other|existing|any|all|the agent'?s?)( [^ .!?;]+){0,2}? ?\b(instructions?|prompts?|rules?|directives?|guidelines?|guardrails?|commands?|constraints|programming|messages?)\b`,
 		`\b(do not|don'?t|never|without) (ever )?(tell(ing)?|inform(ing)?|alert(ing)?|notify(ing)?|let(ting)?|show(ing)?|warn(ing)?)( [^ .!?;]+){0,3}? (admins?|administrators?|reviewers?|operators?|developers?|moderators?|approvers?|owner of this|security team)\b`,
+		`\b(your|the operator'?s?|the developer'?s?|the system|safety|whatever the (operator|developer|system))( [^ .!?;]+){0,3}? (no longer (matters?|appl(y|ies)|counts?)|(do|does) not (apply|matter|count)|don'?t (apply|matter|count)|says otherwise|(is|are) (void|obsolete|suspended|lifted))\b`,
+		`\b(text|message|everything|all|instructions?|rules) (before|above|preceding) (this )?(is|are) (obsolete|void|invalid|outdated|wrong|a test|cancelled)\b`,
+		`\b(words?|lines?|text|messages?|content|sentences?) (that )?you were (given|told|sent)\b|\bwords of your first message\b|\bcontext window\b`,
+		`\bhas (priority|precedence) over (what )?the (developer|operator|system)\b|\bhide that you\b`,
 		`\b(approve|accept|activate) (this|all|every|any) (rules?|proposals?|instructions?)\b`,
 		`\b(nobody|no one|the reviewer|the admin|reviewers|admins) (must|should|may|will|can|need) ?(not|never)? (see|notice|know|find out|learn)\b`,
 		`\b(secretly|covertly|surreptitiously|on the sly|without (anyone|anybody|the (user|customer|person|client)s?('s)?) (knowing|noticing|knowledge|consent|awareness|being told))\b`)},
@@ -54,6 +58,8 @@ var guards = []guard{
 		`\b(say|tell (them|people|users?|customers?|everyone)|state|insist)( that)? (you are|you're) (an? |the )?(human|real|person|doctor|lawyer|nurse|police|employee|man|woman|from|bank)`),
 		except: regexp.MustCompile(`^([.!?;:,] ?)?you are an? (bit|little|lot|tad)\b|^(write|work|answer|reply|respond|speak|talk) as (a|an|the) (list|table|bullet|numbered|json|single|short|paragraph|sentence|yes|no|step|plain|haiku|poem|question|summary|letter|markdown|csv|series|whole|last|first|result|json|code|few|polite)|^(act|work|function|operate|serve|continue) (like|as) (the |a |an )?(normal|usual|before|expected|described|reminder|guide|default)`)},
 	{code: CodeIdentity, message: "makes the agent somebody else", re: identitiesAbroad},
+	{code: CodeIdentity, message: "hides that the agent is a machine", re: alternatives(
+		`\b(deny|denying|hide|conceal|(never|do not|don'?t) (say|mention|admit|reveal|tell( [a-z]+)?|disclose))( (being|that|the fact that|to be))?( you are| you're)? an? (ai|bot|machine|language model|chatbot|computer|robot|assistant)\b`)},
 
 	{code: CodeExfiltration, negatable: true, message: "carries people's data out", re: alternatives(
 		// data of a person or a conversation, and a verb that moves it

@@ -34,6 +34,7 @@ func TestCompile(t *testing.T) {
 		"Write in all caps.":                       {{Kind: KindCase, Args: []string{"upper"}}},
 		"Answer in lowercase.":                     {{Kind: KindCase, Args: []string{"lower"}}},
 		"No emojis.":                               {{Kind: KindHas, Args: []string{"emoji"}, Not: true}},
+		"Use no bullet points.":                    {{Kind: KindFormat, Args: []string{"bullets"}, Not: true}},
 		"Do not use emojis.":                       {{Kind: KindHas, Args: []string{"emoji"}, Not: true}},
 		"Do not use exclamation marks.":            {{Kind: KindSay, Args: []string{"!"}, Not: true}},
 		"Include a link to the returns page.":      {{Kind: KindHas, Args: []string{"link"}}},

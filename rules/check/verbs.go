@@ -46,7 +46,7 @@ func base(verb string) string {
 }
 
 var (
-	firstWords  = regexp.MustCompile(`(?i)^((?:do not|don't|dont|never|always|only|also|at least|not|just) )*([\pL'-]+)(?:[,:]? (.*))?$`)
+	firstWords  = regexp.MustCompile(`(?i)^((?:do not|don't|dont|never|ever|always|only|also|at least|not|just) )*([\pL'-]+)(?:[,:]? (.*))?$`)
 	finite      = regexp.MustCompile(`(?i)^[^",:]*\b(is|was|are|were|isn't|wasn't|aren't|does|doesn't|did|didn't|has|had|hasn't|seems?|looks?|sounds?|contains?|makes?|should|would|could)\b`)
 	nounTail    = regexp.MustCompile(`(?i)^(?:wrong|too|incomplete|incorrect|not|missing|broken|unclear|bad|poor|useless|off|outdated|irrelevant|inaccurate|confusing|vague|good|ok|okay|fine|great|perfect|helpful|unhelpful|nonsense|rubbish|garbage|mismatch|dead|never|doesn.?t|does|is|was|are|were|to (?:my|the|this) question|quality|has|have|had|seems?|looks?|did|didn.?t|could|should|would|lacks|failed|fails|given|provided|of\b|only partially|cut off|made|makes|gave)\b`)
 	selfTalk    = regexp.MustCompile(`(?i)^(?:me|us|my|i)\b`)
@@ -84,6 +84,12 @@ var (
 	insteadOf  = regexp.MustCompile(`(?i)^instead of (.+?), (.+)$`)
 )
 
+var (
+	answerIn = regexp.MustCompile(`(?i)^(?:the|your|an) (?:answer|reply|response) (?:in|as|with)\b`)
+	// moment are errands: what one person wants done now.
+	moment = regexp.MustCompile(`(?i)^(?:close|open|check|update|send|track|change|delete) (?:the |this |an? )?(?:tickets?|accounts?|orders?|status|subscription|chat|case|parcel|invoice)\b|\bmy (?:order|account|parcel|package|e-?mail|invoice|ticket|refund)|\bto me$|^make it stop|^use less$|\bto nowhere$`)
+)
+
 // bareVerb accepts s when it is a verb phrase that instructs.
 func bareVerb(s string) (string, bool) {
 	m := firstWords.FindStringSubmatch(s)
@@ -98,6 +104,8 @@ func bareVerb(s string) (string, bool) {
 		return "", false
 	case ambiguous[verb] && (nounTail.MatchString(rest) || adverbs == "" && finite.MatchString(s)) && !(verb == "use" && strings.HasPrefix(strings.ToLower(rest), "only")):
 		return "", false
+	case strings.HasPrefix(rest, "of "), adverbs == "" && moment.MatchString(s):
+		return "", false
 	case adverbs == "not ":
 		return "", false
 	case verb == "be" && adverbs == "" && !qualities.MatchString(strings.ToLower(rest)):
@@ -106,7 +114,7 @@ func bareVerb(s string) (string, bool) {
 		return "", false
 	case uselessVP.MatchString(strings.TrimSpace(verb+" "+rest)) && !strings.Contains(adverbs, "never") && !strings.Contains(adverbs, "always"):
 		return "", false
-	case adverbs == "" && emptyThing.MatchString(rest) && verb != "keep" && verb != "make" && verb != "start" && verb != "end" && verb != "begin" && verb != "cut" && verb != "limit" && verb != "write" && verb != "format" && verb != "shorten" && verb != "translate" && verb != "put":
+	case adverbs == "" && emptyThing.MatchString(rest) && !answerIn.MatchString(rest) && verb != "keep" && verb != "make" && verb != "start" && verb != "end" && verb != "begin" && verb != "cut" && verb != "limit" && verb != "write" && verb != "format" && verb != "shorten" && verb != "translate" && verb != "put":
 		return "", false
 	}
 	return s, true
