@@ -16,11 +16,6 @@ type events struct {
 	cr    bool   // the last write ended with CR: an LF now belongs to it
 }
 
-func (e *events) reset() {
-	e.line, e.data = e.line[:0], e.data[:0]
-	e.open, e.over, e.cr = false, false, false
-}
-
 // write calls t.event for every event that ends in b.
 func (e *events) write(b []byte, t *Tap) {
 	if e.cr && len(b) > 0 {
@@ -29,12 +24,13 @@ func (e *events) write(b []byte, t *Tap) {
 			b = b[1:]
 		}
 	}
+	lf := -1 // the next LF in b: looked for once, however many CR stand before it
 	for len(b) > 0 {
-		n := bytes.IndexByte(b, '\n')
-		if cr := bytes.IndexByte(b[:to(n, len(b))], '\r'); cr >= 0 {
-			n = cr
+		if lf < 0 {
+			lf = to(bytes.IndexByte(b, '\n'), len(b))
 		}
-		if n < 0 {
+		n := to(bytes.IndexByte(b[:lf], '\r'), lf)
+		if n == len(b) {
 			e.keepLine(b)
 			return
 		}
@@ -51,6 +47,7 @@ func (e *events) write(b []byte, t *Tap) {
 			line = e.line
 		}
 		e.take(line, rest, t)
+		lf -= len(b) - len(rest)
 		e.line, b = e.line[:0], rest
 	}
 }

@@ -189,7 +189,7 @@ func (v *view) content(role string, content slot) Message {
 		kind := string(member(v.b, part, "type").inner(v.b))
 		text := member(v.b, part, "text")
 		switch {
-		case kind == "tool_result":
+		case kind == "tool_result" && role != "tool": // results do not hold results
 			v.add(v.content("tool", member(v.b, part, "content")))
 		case strings.HasSuffix(kind, "tool_use"):
 			m.Calls = append(m.Calls, v.call(part))
