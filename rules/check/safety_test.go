@@ -155,7 +155,7 @@ func TestSafety_EveryFormatCharacter(t *testing.T) {
 		}
 	}
 	for _, r := range all {
-		if p := Safety("Mention the re"+string(r)+"turns page.", nil); !hasCode(p, CodeCharset) {
+		if p := charset("Mention the re" + string(r) + "turns page."); !hasCode(p, CodeCharset) {
 			t.Errorf("U+%04X passed", r)
 		}
 	}
@@ -164,7 +164,7 @@ func TestSafety_EveryFormatCharacter(t *testing.T) {
 		text := []rune("Always mention the returns page and the deadline.")
 		at := rng.IntN(len(text))
 		text = slices.Insert(text, at, all[rng.IntN(len(all))])
-		if Safety(string(text), nil) == nil {
+		if charset(string(text)) == nil {
 			t.Errorf("%q passed", string(text))
 		}
 	}
