@@ -1,0 +1,387 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"heed/store"
+)
+
+// WriteExchanges implements store.Store. It packs in the caller's goroutine and
+// holds the writer for the inserts only.
+func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	for len(xs) > 0 {
+		part := xs[:min(len(xs), store.MaxBatchRecords)]
+		xs = xs[len(part):]
+		b, skipped := s.newBatch(part)
+		errs = append(errs, skipped...)
+		if err := s.log.change(ctx, quiet, b.insert); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		s.dirty.Store(true)
+	}
+	return errors.Join(errs...)
+}
+
+// batch is what one transaction adds to the log.
+type batch struct {
+	p    packer
+	apps []appBatch
+}
+
+type appBatch struct {
+	app    string
+	chunks []*chunk
+	slots  [][]slot // of each chunk
+}
+
+// newBatch packs the exchanges app by app. It returns an error for each that
+// cannot be encoded.
+func (s *Store) newBatch(xs []*store.Exchange) (*batch, []error) {
+	var errs []error
+	var order []string
+	byApp := map[string][]slot{}
+	known := make(map[[2]string]bool, len(xs))
+	for _, x := range xs {
+		sl, err := newSlot(x)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		key := [2]string{sl.x.App, sl.x.ID}
+		if known[key] {
+			continue
+		}
+		known[key] = true
+		if byApp[sl.x.App] == nil {
+			order = append(order, sl.x.App)
+		}
+		byApp[sl.x.App] = append(byApp[sl.x.App], sl)
+	}
+	b := &batch{p: s.packer}
+	for _, app := range order {
+		a := appBatch{app: app, slots: split(byApp[app])}
+		for _, slots := range a.slots {
+			a.chunks = append(a.chunks, b.p.pack(slots))
+		}
+		b.apps = append(b.apps, a)
+	}
+	return b, errs
+}
+
+// split cuts slots into runs that fit a chunk.
+func split(slots []slot) [][]slot {
+	var out [][]slot
+	start, size := 0, 0
+	for i := range slots {
+		n := slots[i].size()
+		if i > start && (i-start == chunkSlots || size+n > chunkBytes) {
+			out = append(out, slots[start:i])
+			start, size = i, 0
+		}
+		size += n
+	}
+	if start < len(slots) {
+		out = append(out, slots[start:])
+	}
+	return out
+}
+
+func (b *batch) insert(ctx context.Context, w *writer) error {
+	for _, a := range b.apps {
+		app, err := appNumber(ctx, w, a.app)
+		if err != nil {
+			return err
+		}
+		for i, c := range a.chunks {
+			if err := b.insertChunk(ctx, w, app, c, a.slots[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// appNumber finds or makes the app's row, marked as written to in this run.
+func appNumber(ctx context.Context, w *writer, name string) (n int64, err error) {
+	err = w.one(ctx, []any{&n}, `SELECT n FROM app WHERE name = ? AND run = 1`, name)
+	if isNotFound(err) {
+		err = w.one(ctx, []any{&n}, `INSERT INTO app(name, run) VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET run = 1 RETURNING n`, name)
+	}
+	return n, err
+}
+
+// insertChunk writes the chunk, without those of its exchanges that are there
+// already.
+func (b *batch) insertChunk(ctx context.Context, w *writer, app int64, c *chunk, slots []slot) error {
+	n, err := writeChunk(ctx, w, app, c, 0)
+	if err != nil {
+		return err
+	}
+	added, err := addKeys(ctx, w, app, n, c.ids)
+	if err != nil || added == int64(len(c.ids)) {
+		return err
+	}
+	var fresh []slot
+	for i := range slots {
+		var at int64
+		err := w.one(ctx, []any{&at}, `SELECT chunk FROM exchange WHERE app = ? AND id = ?`, app, c.ids[i])
+		if err != nil {
+			return err
+		}
+		if at == n {
+			fresh = append(fresh, slots[i])
+		}
+	}
+	if err := dropChunk(ctx, w, n); err != nil {
+		return err
+	}
+	for i := range c.ids {
+		if _, err := w.exec(ctx, `DELETE FROM exchange WHERE app = ? AND id = ? AND chunk = ?`, app, c.ids[i], n); err != nil {
+			return err
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	again := b.p.pack(fresh)
+	if n, err = writeChunk(ctx, w, app, again, 0); err != nil {
+		return err
+	}
+	_, err = addKeys(ctx, w, app, n, again.ids)
+	return err
+}
+
+// writeChunk writes all of a chunk but its keys. kept marks one that retention
+// has looked at and left because of feedback.
+func writeChunk(ctx context.Context, w *writer, app int64, c *chunk, kept int64) (n int64, err error) {
+	err = w.one(ctx, []any{&n}, `INSERT INTO chunk(app, first, last, count, bytes, packed, kept, seen) VALUES(?, ?, ?, ?, ?, ?, ?, ?) RETURNING n`,
+		app, c.first, c.last, len(c.ids), c.plain, c.packed(), kept, c.seen)
+	if err != nil {
+		return 0, err
+	}
+	for _, part := range []struct {
+		q    string
+		data []byte
+	}{
+		{`INSERT INTO words(chunk, filter) VALUES(?, ?)`, c.words},
+		{`INSERT INTO facts(chunk, data) VALUES(?, ?)`, c.factsZ},
+		{`INSERT INTO bodies(chunk, data) VALUES(?, ?)`, c.bodZ},
+	} {
+		if _, err := w.exec(ctx, part.q, n, part.data); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// dropChunk deletes all of a chunk but its keys.
+func dropChunk(ctx context.Context, w *writer, n int64) error {
+	for _, q := range []string{
+		`DELETE FROM chunk WHERE n = ?`, `DELETE FROM words WHERE chunk = ?`,
+		`DELETE FROM facts WHERE chunk = ?`, `DELETE FROM bodies WHERE chunk = ?`,
+	} {
+		if _, err := w.exec(ctx, q, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addKeys notes where each exchange is, in as few statements as powers of two
+// allow, and returns how many were new.
+func addKeys(ctx context.Context, w *writer, app, chunk int64, ids []any) (added int64, err error) {
+	for slot := 0; slot < len(ids); {
+		n := chunkSlots
+		for n > len(ids)-slot {
+			n /= 2
+		}
+		k, err := w.exec(ctx, keysQuery[n], append([]any{app, chunk, slot}, ids[slot:slot+n]...)...)
+		if err != nil {
+			return added, err
+		}
+		added, slot = added+k, slot+n
+	}
+	return added, nil
+}
+
+// keysQuery inserts n keys from a slot on, for each power of two up to
+// chunkSlots.
+var keysQuery = func() map[int]string {
+	out := map[int]string{}
+	for n := 1; n <= chunkSlots; n *= 2 {
+		var b strings.Builder
+		b.WriteString(`INSERT INTO exchange(app, chunk, slot, id) VALUES`)
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(`(?1, ?2, ?3 + ` + strconv.Itoa(i) + `, ?` + strconv.Itoa(i+4) + `)`)
+		}
+		b.WriteString(` ON CONFLICT DO NOTHING`)
+		out[n] = b.String()
+	}
+	return out
+}()
+
+// exchangeKey is the id as it stands in the file: a UUID in 16 bytes, anything
+// else as text.
+func exchangeKey(id string) any {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return id
+	}
+	var src [32]byte
+	n := 0
+	for i := range len(id) {
+		if c := id[i]; c != '-' {
+			if n == 32 || 'A' <= c && c <= 'F' { // the short form must give back the same letters
+				return id
+			}
+			src[n] = c
+			n++
+		}
+	}
+	out := make([]byte, 16)
+	if _, err := hex.Decode(out, src[:n]); n != 32 || err != nil {
+		return id
+	}
+	return out
+}
+
+// Exchange implements store.Store.
+func (s *Store) Exchange(ctx context.Context, app, id string) (*store.Exchange, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, err
+	}
+	var xs []*store.Exchange
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		var n, count, slot int64
+		err := tx.QueryRowContext(ctx, `SELECT e.chunk, e.slot, c.count FROM exchange e JOIN chunk c ON c.n = e.chunk
+			WHERE e.app = (SELECT n FROM app WHERE name = ?) AND e.id = ?`, app, exchangeKey(id)).Scan(&n, &slot, &count)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("exchange %q: %w", id, store.ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		all, err := s.chunkFacts(ctx, tx, n, int(count))
+		if err != nil {
+			return err
+		}
+		if slot >= count || all[slot].ID != id || all[slot].App != app {
+			return fmt.Errorf("exchange %q: %w", id, errDamaged)
+		}
+		xs = []*store.Exchange{all[slot]}
+		return s.fillBodies(ctx, tx, []place{{xs[0], n, int(slot), int(count)}})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return xs[0], nil
+}
+
+// snapshot runs reads that all see the same state of the log.
+func (s *Store) snapshot(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.log.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return s.log.failIn(ctx, err)
+	}
+	defer tx.Rollback()
+	return s.log.failIn(ctx, fn(tx))
+}
+
+func (s *Store) chunkFacts(ctx context.Context, tx *sql.Tx, n int64, count int) ([]*store.Exchange, error) {
+	var data []byte
+	if err := tx.QueryRowContext(ctx, `SELECT data FROM facts WHERE chunk = ?`, n).Scan(&data); err != nil {
+		return nil, missing(err)
+	}
+	return s.packer.openFacts(data, count)
+}
+
+func (s *Store) chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
+	var data []byte
+	if err := tx.QueryRowContext(ctx, `SELECT data FROM bodies WHERE chunk = ?`, n).Scan(&data); err != nil {
+		return nil, missing(err)
+	}
+	return s.packer.openBodies(data, count)
+}
+
+// missing turns a part that is not there into damage: parts come and go with
+// their chunk.
+func missing(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return errDamaged
+	}
+	return err
+}
+
+// place is where an exchange was found.
+type place struct {
+	x     *store.Exchange
+	chunk int64
+	slot  int
+	count int
+}
+
+// fillBodies gives the exchanges copies of their bodies, opening each chunk once.
+func (s *Store) fillBodies(ctx context.Context, tx *sql.Tx, ps []place) error {
+	opened := map[int64][][]byte{}
+	for i, p := range ps {
+		bodies := opened[p.chunk]
+		if bodies == nil {
+			var err error
+			if bodies, err = s.chunkBodies(ctx, tx, p.chunk, p.count); err != nil {
+				return err
+			}
+			opened[p.chunk] = bodies
+		}
+		p.x.Request, p.x.Response = copied(bodies[2*p.slot]), copied(bodies[2*p.slot+1])
+		if i+1 < len(ps) && ps[i+1].chunk != p.chunk && len(opened) > 8 {
+			clear(opened) // a page may touch many chunks; do not hold them all
+		}
+	}
+	return nil
+}
+
+func copied(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return append(make([]byte, 0, len(b)), b...)
+}
+
+// Gaps implements store.Store.
+func (s *Store) Gaps(ctx context.Context, app string) (int64, error) {
+	if err := s.check(ctx, app); err != nil {
+		return 0, err
+	}
+	var n int64
+	err := s.log.one(ctx, []any{&n}, `SELECT gap FROM app WHERE name = ?`, app)
+	if isNotFound(err) {
+		return 0, nil
+	}
+	return n, err
+}
+
+// NoteGap implements store.Store.
+func (s *Store) NoteGap(ctx context.Context, app string, n int64) error {
+	if err := s.check(ctx, app); err != nil {
+		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("gap of %d exchanges: want 0 or more", n)
+	}
+	return s.log.change(ctx, quiet, func(ctx context.Context, w *writer) error {
+		_, err := w.exec(ctx, `INSERT INTO app(name, gap) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET gap = gap + excluded.gap`, app, n)
+		return err
+	})
+}

@@ -1,0 +1,382 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"heed/store"
+)
+
+// claimTime is how long a record that Pending handed out stays with its worker.
+// It is above any sane time for one batch of the learner; afterwards the record
+// goes to whoever asks.
+const claimTime = 2 * time.Minute
+
+// Pending implements store.Store. A worker that asks again gets its own claims
+// again; those of another worker are free after two minutes.
+func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store.Feedback, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	now := time.Now().UnixMilli()
+	var due int
+	// Most of the time nothing is due: ask a reader before taking the writer.
+	err := s.main.one(ctx, []any{&due}, `SELECT count(*) FROM (SELECT 1 FROM feedback WHERE due <= ? LIMIT 1)`, now)
+	if err != nil || due == 0 {
+		return nil, err
+	}
+	var out []*store.Feedback
+	err = s.main.change(ctx, quiet, func(ctx context.Context, w *writer) error {
+		var rows []row
+		err := w.each(ctx, func(scan func(...any) error) error {
+			r, err := scanFeedback(scan)
+			rows = append(rows, r)
+			return err
+		}, `SELECT `+feedbackColumns+` FROM feedback WHERE due <= ? AND (claimed <= ? OR worker = ?) ORDER BY at, n LIMIT ?`,
+			now, now, worker, page(limit))
+		for _, r := range rows {
+			if err != nil {
+				return err
+			}
+			_, err = w.exec(ctx, `UPDATE feedback SET worker = ?, claimed = ?, claim = revision WHERE n = ?`,
+				worker, now+claimTime.Milliseconds(), r.n)
+			out = append(out, r.f)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, c store.Changes) error {
+	if err := s.check(ctx, c.App); err != nil {
+		return err
+	}
+	t, err := newTurn(c)
+	if err != nil {
+		return err
+	}
+	return s.main.change(ctx, counted, t.apply)
+}
+
+// turn is what one Commit changes, encoded, sharing nothing with the caller.
+type turn struct {
+	app, worker string
+	handled     []handled
+	proposals   []learned
+	findings    []learned
+	audits      []store.Audit
+}
+
+type handled struct {
+	id, note string
+	due      any // nil: done
+	link     *store.Link
+	doc      []byte // sealed link
+}
+
+type learned struct {
+	id, state, rules string
+	version          int
+	doc              []byte
+}
+
+func newTurn(c store.Changes) (*turn, error) {
+	t := &turn{app: c.App, worker: c.Worker}
+	for _, h := range c.Handled {
+		e := handled{id: h.Feedback, note: h.Note}
+		if !h.RetryAt.IsZero() {
+			e.due = h.RetryAt.UnixMilli()
+		}
+		if h.Link != nil {
+			l := *h.Link
+			l.Time, l.Query, l.Answer = kept(l.Time), cut(l.Query, store.MaxCopyBytes), cut(l.Answer, store.MaxCopyBytes)
+			var err error
+			if e.doc, err = seal(&l); err != nil {
+				return nil, fmt.Errorf("link of feedback %q: %w", h.Feedback, err)
+			}
+			e.link = &l
+		}
+		t.handled = append(t.handled, e)
+	}
+	for _, p := range c.Proposals {
+		e, err := encodeProposal(p, c.App)
+		if err != nil {
+			return nil, err
+		}
+		t.proposals = append(t.proposals, e)
+	}
+	for _, f := range c.Findings {
+		e, err := encodeFinding(f, c.App)
+		if err != nil {
+			return nil, err
+		}
+		t.findings = append(t.findings, e)
+	}
+	for _, a := range c.Audits {
+		if a.App == "" {
+			a.App = c.App
+		}
+		if a.App != c.App {
+			return nil, fmt.Errorf("audit entry of app %q in changes of app %q", a.App, c.App)
+		}
+		b, err := cloneAudit(a)
+		if err != nil {
+			return nil, err
+		}
+		t.audits = append(t.audits, b)
+	}
+	return t, nil
+}
+
+func encodeProposal(p *store.Proposal, app string) (learned, error) {
+	if p.App != app {
+		return learned{}, fmt.Errorf("proposal %q of app %q in changes of app %q", p.ID, p.App, app)
+	}
+	if p.ID == "" {
+		return learned{}, fmt.Errorf("proposal without an id")
+	}
+	c := *p
+	c.Created, c.Updated, c.DecidedAt, c.Until = kept(p.Created), kept(p.Updated), kept(p.DecidedAt), kept(p.Until)
+	c.Evidence = keptEvidence(p.Evidence)
+	doc, err := seal(&c)
+	if err != nil {
+		return learned{}, fmt.Errorf("proposal %q: %w", p.ID, err)
+	}
+	var ids []string
+	for _, o := range p.Ops {
+		ids = append(ids, o.IDs...)
+		if o.Rule != nil {
+			ids = append(ids, o.Rule.ID)
+		}
+	}
+	return learned{id: p.ID, state: string(p.State), rules: " " + strings.Join(ids, " ") + " ", version: p.Version, doc: doc}, nil
+}
+
+func encodeFinding(f *store.Finding, app string) (learned, error) {
+	if f.App != app {
+		return learned{}, fmt.Errorf("finding %q of app %q in changes of app %q", f.ID, f.App, app)
+	}
+	if f.ID == "" {
+		return learned{}, fmt.Errorf("finding without an id")
+	}
+	c := *f
+	c.Created, c.Updated = kept(f.Created), kept(f.Updated)
+	c.Evidence = keptEvidence(f.Evidence)
+	doc, err := seal(&c)
+	if err != nil {
+		return learned{}, fmt.Errorf("finding %q: %w", f.ID, err)
+	}
+	return learned{id: f.ID, state: f.State, version: f.Version, doc: doc}, nil
+}
+
+func keptEvidence(es []store.Evidence) []store.Evidence {
+	out := slices.Clone(es)
+	for i := range out {
+		out[i].Time = kept(out[i].Time)
+	}
+	return out
+}
+
+func (t *turn) apply(ctx context.Context, w *writer) error {
+	if err := addApp(ctx, w, t.app); err != nil {
+		return err
+	}
+	for _, h := range t.handled {
+		if err := t.handle(ctx, w, h); err != nil {
+			return fmt.Errorf("feedback %q: %w", h.id, err)
+		}
+	}
+	for _, p := range t.proposals {
+		if err := t.put(ctx, w, "proposal", p); err != nil {
+			return err
+		}
+	}
+	for _, f := range t.findings {
+		if err := t.put(ctx, w, "finding", f); err != nil {
+			return err
+		}
+	}
+	for _, a := range t.audits {
+		if err := appendAudit(ctx, w, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handle notes what became of a pending record. One that was retracted after it
+// was handed out stays pending; one that another worker holds is a conflict.
+func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
+	var n, claimed, revision int64
+	var worker, user, id string
+	var claim *int64
+	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision, &user, &id}, `SELECT n, claimed, coalesce(worker, ''), claim, revision,
+		coalesce(user, ''), id FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
+	if err != nil {
+		return err
+	}
+	if worker != "" && worker != t.worker && claimed > time.Now().UnixMilli() {
+		return fmt.Errorf("%w: worker %q has it", store.ErrConflict, worker)
+	}
+	due := h.due
+	if claim != nil && *claim != revision {
+		due = int64(0)
+	}
+	if _, err := w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, worker = NULL, claimed = 0, claim = NULL WHERE n = ?`, due, h.note, n); err != nil {
+		return err
+	}
+	if h.link == nil {
+		return nil
+	}
+	l := h.link
+	_, err = w.exec(ctx, `UPDATE feedback SET link = ?, linked = ?, exchange = coalesce(exchange, ?), alias = ?, step = ?, upstream = ?, model = ?
+		WHERE n = ?`, h.doc, l.ExchangeID, null(l.ExchangeID), l.Alias, l.Step, l.Target.Upstream, l.Target.Model, n)
+	if err != nil {
+		return err
+	}
+	return supersedeLinked(ctx, w, t.app, l.ExchangeID, user, n, id)
+}
+
+// supersedeLinked does for a record whose exchange became known by its link what
+// AddFeedback does when the exchange was named.
+func supersedeLinked(ctx context.Context, w *writer, app, exchange, user string, n int64, id string) error {
+	if exchange == "" || user == "" {
+		return nil
+	}
+	if err := supersede(ctx, w, app, exchange, user, n, id); err != nil {
+		return err
+	}
+	_, err := w.exec(ctx, `UPDATE feedback SET superseded = (SELECT l.id FROM feedback l
+			WHERE l.app = ?1 AND l.exchange = ?2 AND l.user = ?3 AND l.n > ?4 ORDER BY l.n LIMIT 1)
+		WHERE n = ?4 AND superseded IS NULL`, app, exchange, user, n)
+	return err
+}
+
+// put writes a proposal or finding if its version is the stored one plus one.
+func (t *turn) put(ctx context.Context, w *writer, table string, e learned) error {
+	var version int
+	err := w.one(ctx, []any{&version}, `SELECT version FROM `+table+` WHERE app = ? AND id = ?`, t.app, e.id)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if e.version != version+1 {
+		return fmt.Errorf("%s %q: version %d after %d: %w", table, e.id, e.version, version, store.ErrConflict)
+	}
+	changed, err := nextChange(ctx, w)
+	if err != nil {
+		return err
+	}
+	q := `INSERT OR REPLACE INTO finding(app, id, version, state, changed, doc) VALUES(?, ?, ?, ?, ?, ?)`
+	args := []any{t.app, e.id, e.version, e.state, changed, e.doc}
+	if table == "proposal" {
+		q = `INSERT OR REPLACE INTO proposal(app, id, version, state, changed, doc, rules) VALUES(?, ?, ?, ?, ?, ?, ?)`
+		args = append(args, e.rules)
+	}
+	_, err = w.exec(ctx, q, args...)
+	return err
+}
+
+// nextChange numbers the changes of proposals and findings.
+func nextChange(ctx context.Context, w *writer) (n int64, err error) {
+	err = w.one(ctx, []any{&n}, `INSERT INTO meta(k, v) VALUES('change', 1) ON CONFLICT(k) DO UPDATE SET v = v + 1 RETURNING v`)
+	return n, err
+}
+
+// Proposal implements store.Store.
+func (s *Store) Proposal(ctx context.Context, app, id string) (*store.Proposal, error) {
+	return learnedByID[store.Proposal](ctx, s, "proposal", app, id)
+}
+
+// Finding implements store.Store.
+func (s *Store) Finding(ctx context.Context, app, id string) (*store.Finding, error) {
+	return learnedByID[store.Finding](ctx, s, "finding", app, id)
+}
+
+func learnedByID[T any](ctx context.Context, s *Store, table, app, id string) (*T, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, err
+	}
+	var doc []byte
+	if err := s.main.one(ctx, []any{&doc}, `SELECT doc FROM `+table+` WHERE app = ? AND id = ?`, app, id); err != nil {
+		return nil, fmt.Errorf("%s %q: %w", table, id, err)
+	}
+	v := new(T)
+	if err := unsealJSON(doc, table+" "+id, v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Proposals implements store.Store.
+func (s *Store) Proposals(ctx context.Context, f store.ProposalFilter) ([]*store.Proposal, string, error) {
+	var w where
+	w.add("app = ?", f.App)
+	w.addIf(f.State != "", "state = ?", string(f.State))
+	w.addIf(f.Rule != "", "instr(rules, ?)", " "+f.Rule+" ")
+	return learnedPage[store.Proposal](ctx, s, "proposal", w, f.App, f.Limit, f.After)
+}
+
+// Findings implements store.Store.
+func (s *Store) Findings(ctx context.Context, f store.FindingFilter) ([]*store.Finding, string, error) {
+	var w where
+	w.add("app = ?", f.App)
+	w.addIf(f.State != "", "state = ?", f.State)
+	return learnedPage[store.Finding](ctx, s, "finding", w, f.App, f.Limit, f.After)
+}
+
+func learnedPage[T any](ctx context.Context, s *Store, table string, w where, app string, limit int, after string) ([]*T, string, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, "", err
+	}
+	at, _, more, err := parseCursor(after)
+	if err != nil {
+		return nil, "", err
+	}
+	w.addIf(more, "changed < ?", at)
+	limit = page(limit)
+	var out []*T
+	var last int64
+	var next string
+	err = s.main.query(ctx, func(scan func(...any) error) error {
+		var id string
+		var doc []byte
+		var changed int64
+		if err := scan(&id, &changed, &doc); err != nil {
+			return err
+		}
+		if len(out) == limit {
+			next = cursor(last, "")
+			return nil
+		}
+		v := new(T)
+		if err := unsealJSON(doc, table+" "+id, v); err != nil {
+			return err
+		}
+		out, last = append(out, v), changed
+		return nil
+	}, `SELECT id, changed, doc FROM `+table+` WHERE `+w.String()+` ORDER BY changed DESC LIMIT ?`, append(w.args, limit+1)...)
+	if err != nil {
+		return nil, "", err
+	}
+	return out, next, nil
+}
+
+// cloneAudit copies an entry so that the caller's stays the caller's.
+func cloneAudit(a store.Audit) (store.Audit, error) {
+	a.Time = kept(a.Time)
+	b, err := json.Marshal(&a)
+	if err != nil {
+		return a, fmt.Errorf("audit entry %q: %w", a.Action, err)
+	}
+	var c store.Audit
+	err = json.Unmarshal(b, &c)
+	return c, err
+}

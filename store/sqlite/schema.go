@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"heed/store"
+)
+
+// schema is how one file is laid out: steps[i] brings version i to i+1 and is
+// never changed once released.
+type schema struct {
+	id           int32  // PRAGMA application_id
+	synchronous  string // FULL syncs every commit
+	secureDelete string // ON overwrites what is deleted
+	counts       bool   // commits move the sequence number that Wait follows
+	steps        []string
+}
+
+// Application ids: "HEEM" and "HEEX". A file that carries another one is no
+// store of ours.
+var (
+	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", secureDelete: "ON", counts: true, steps: []string{mainV1}}
+	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", secureDelete: "FAST", steps: []string{logV1}}
+)
+
+// Times are in milliseconds since 1970; a doc is a sealed JSON document (seal).
+const mainV1 = `
+CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+INSERT INTO meta(k, v) VALUES('seq', 0);
+CREATE TABLE app(name TEXT PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE feedback(
+	n INTEGER PRIMARY KEY AUTOINCREMENT,
+	app TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+	key TEXT, digest TEXT NOT NULL,
+	exchange TEXT, response TEXT, session TEXT, user TEXT,
+	bad INTEGER NOT NULL, rating REAL, doc BLOB NOT NULL,
+	retracted INTEGER NOT NULL DEFAULT 0, superseded TEXT,
+	link BLOB, linked TEXT, alias TEXT, step TEXT, upstream TEXT, model TEXT,
+	due INTEGER, revision INTEGER NOT NULL DEFAULT 0, note TEXT,
+	worker TEXT, claimed INTEGER NOT NULL DEFAULT 0, claim INTEGER);
+CREATE UNIQUE INDEX feedback_id ON feedback(app, id);
+CREATE UNIQUE INDEX feedback_key ON feedback(app, key) WHERE key IS NOT NULL;
+CREATE INDEX feedback_at ON feedback(app, at, id);
+CREATE INDEX feedback_exchange ON feedback(app, exchange) WHERE exchange IS NOT NULL;
+CREATE INDEX feedback_linked ON feedback(app, linked) WHERE linked IS NOT NULL;
+CREATE INDEX feedback_response ON feedback(app, response) WHERE response IS NOT NULL;
+CREATE INDEX feedback_session ON feedback(app, session) WHERE session IS NOT NULL;
+CREATE INDEX feedback_user ON feedback(app, user) WHERE user IS NOT NULL;
+CREATE INDEX feedback_due ON feedback(due) WHERE due IS NOT NULL;
+CREATE TABLE word(app TEXT, hash INTEGER, n INTEGER, PRIMARY KEY(app, hash, n)) WITHOUT ROWID;
+CREATE INDEX word_n ON word(n);
+
+CREATE TABLE proposal(
+	app TEXT, id TEXT, version INTEGER NOT NULL, state TEXT NOT NULL, changed INTEGER NOT NULL,
+	rules TEXT NOT NULL, doc BLOB NOT NULL, PRIMARY KEY(app, id)) WITHOUT ROWID;
+CREATE INDEX proposal_changed ON proposal(app, changed);
+CREATE TABLE finding(
+	app TEXT, id TEXT, version INTEGER NOT NULL, state TEXT NOT NULL, changed INTEGER NOT NULL,
+	doc BLOB NOT NULL, PRIMARY KEY(app, id)) WITHOUT ROWID;
+CREATE INDEX finding_changed ON finding(app, changed);
+
+CREATE TABLE rule_set(app TEXT, hash TEXT, doc BLOB NOT NULL, PRIMARY KEY(app, hash)) WITHOUT ROWID;
+CREATE TABLE head(
+	app TEXT, epoch INTEGER, hash TEXT NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+	rules INTEGER NOT NULL, PRIMARY KEY(app, epoch)) WITHOUT ROWID;
+CREATE TABLE rule(
+	app TEXT, id TEXT, version INTEGER, state TEXT NOT NULL, doc BLOB NOT NULL,
+	PRIMARY KEY(app, id, version)) WITHOUT ROWID;
+CREATE TABLE stats(app TEXT, hash TEXT, doc BLOB NOT NULL, PRIMARY KEY(app, hash));
+
+CREATE TABLE audit(
+	app TEXT, number INTEGER, target TEXT NOT NULL, action TEXT NOT NULL, hash TEXT NOT NULL, doc BLOB NOT NULL,
+	PRIMARY KEY(app, number)) WITHOUT ROWID;
+CREATE TABLE audit_head(app TEXT PRIMARY KEY, number INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+`
+
+// An exchange lives in a slot of a chunk: a run of one app's exchanges that are
+// compressed together. seen and words are filters that tell, without opening it,
+// that a chunk cannot hold what is looked for.
+const logV1 = `
+CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+CREATE TABLE app(n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, gap INTEGER NOT NULL DEFAULT 0, run INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE chunk(
+	n INTEGER PRIMARY KEY AUTOINCREMENT, app INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+	count INTEGER NOT NULL, bytes INTEGER NOT NULL, packed INTEGER NOT NULL, kept INTEGER NOT NULL DEFAULT 0, seen BLOB NOT NULL);
+CREATE INDEX chunk_last ON chunk(app, last, n);
+CREATE TABLE words(chunk INTEGER PRIMARY KEY, filter BLOB NOT NULL);
+CREATE TABLE facts(chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE bodies(chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE exchange(app INTEGER, id BLOB, chunk INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY(app, id)) WITHOUT ROWID;
+`
+
+// migrate brings the file to the newest version, all steps in one transaction.
+func (sc schema) migrate(ctx context.Context, db *sql.DB) error {
+	var version int
+	var id int32
+	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return err
+	}
+	var tables int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return err
+	}
+	switch {
+	case id != sc.id && (tables > 0 || version > 0):
+		return fmt.Errorf("%w: it is a database of another program", store.ErrCorrupt)
+	case version > len(sc.steps):
+		return fmt.Errorf("%w: its schema is version %d, this Heed knows up to %d; run a newer Heed", store.ErrUnknown, version, len(sc.steps))
+	case version == len(sc.steps):
+		return nil
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, step := range sc.steps[version:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	pragmas := fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d`, sc.id, len(sc.steps))
+	if _, err := tx.ExecContext(ctx, pragmas); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
