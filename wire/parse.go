@@ -229,10 +229,8 @@ func (r *Request) field(f *fields, key string) *slot {
 // settle turns collected texts into strings: one allocation for all of them.
 func (r *Request) settle(body []byte) {
 	sc := &r.scratch
-	if m := r.place.model.inner(body); string(m) != sc.model {
-		sc.model = string(unescape(nil, m))
-	}
 	if r.place.model.kind == kindString {
+		sc.model = again(sc.model, r.place.model.inner(body))
 		r.Model = sc.model
 	}
 	all := string(sc.text)

@@ -219,6 +219,14 @@ func TestRequest_Parse_Again(t *testing.T) {
 	}
 }
 
+// The name kept from the last request must not stand for one that is only written like it.
+func TestRequest_Parse_ModelAgain(t *testing.T) {
+	r := mustParse(t, Chat, `{"model":"a\\b"}`)
+	if err := r.Parse(Chat, []byte(`{"model":"a\b"}`)); err != nil || r.Model != "a\b" {
+		t.Errorf("model = %q, %v", r.Model, err)
+	}
+}
+
 func TestParse_InvalidUTF8(t *testing.T) {
 	r := mustParse(t, Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\xff\xfeb\"}]}")
 	if got := r.Turns[0].Text; got != "a\ufffdb" {

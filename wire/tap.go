@@ -247,8 +247,5 @@ func set(to *string, b []byte, v slot) {
 	if len(in) == 0 || len(in) > maxField {
 		return
 	}
-	if *to == string(in) {
-		return
-	}
-	*to = strings.ToValidUTF8(string(unescape(nil, in)), "\ufffd")
+	*to = again(*to, in)
 }

@@ -299,6 +299,25 @@ func TestTap_Write_AfterAnswer(t *testing.T) {
 	sameAnswer(t, "after Answer", tap.Answer(), want)
 }
 
+// A chunk costs no memory: only the answer's own strings are allocated.
+func TestTap_Allocs(t *testing.T) {
+	tap := NewTap(Chat, true, 1<<10)
+	chunk := []byte(`data: {"id":"chatcmpl-1","model":"gpt","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}` + "\n\n")
+	n := testing.AllocsPerRun(50, func() {
+		tap.Reset(Chat, true, 1<<10)
+		for range 100 {
+			tap.Write(chunk[:60])
+			tap.Write(chunk[60:])
+		}
+		if tap.Answer().Text == "" {
+			t.Fatal("no text")
+		}
+	})
+	if n > 3 { // id, model, text
+		t.Errorf("100 chunks allocate %v times, want 3", n)
+	}
+}
+
 func FuzzTap(f *testing.F) {
 	for i, s := range []string{chatStream, responsesStream, messagesStream, `{"choices":[{"message":{"content":"x"}}]}`, "\ufeff\r\rdata:x\r\n\r"} {
 		f.Add([]byte(s), uint8(i), uint16(40), uint16(7))

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -36,6 +37,22 @@ func unescape(dst, b []byte) []byte {
 		}
 		b = b[n:]
 	}
+}
+
+// printable is the text of a checked string: decoded, and valid UTF-8.
+func printable(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		raw = unescape(nil, raw)
+	}
+	return strings.ToValidUTF8(string(raw), "\ufffd")
+}
+
+// again is printable(raw), without allocating when that is what old says already.
+func again(old string, raw []byte) string {
+	if string(raw) == old && bytes.IndexByte(raw, '\\') < 0 {
+		return old
+	}
+	return printable(raw)
 }
 
 func plain(c byte) byte {

@@ -105,10 +105,6 @@ func (v *view) add(m Message) {
 // text is a string value, decoded.
 func (v *view) text(s slot) string { return printable(s.inner(v.b)) }
 
-func printable(raw []byte) string {
-	return strings.ToValidUTF8(string(unescape(nil, raw)), "\ufffd")
-}
-
 // message shows a message of Chat or Messages, or an item of Responses.
 func (v *view) message(item slot) {
 	if item.kind == kindString { // one of several prompts
