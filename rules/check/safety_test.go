@@ -208,7 +208,7 @@ func FuzzSafety(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		begin := time.Now()
 		ps := Safety(s, own)
-		if d := time.Since(begin); d > 3*time.Second {
+		if d := time.Since(begin); d > 20*time.Second { // linear, but -race on a busy machine is slow
 			t.Errorf("took %v for %d bytes", d, len(s))
 		}
 		if len(ps) > maxProblems {
