@@ -1,0 +1,394 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"heed/rules"
+	"heed/rules/check"
+	"heed/store"
+	"heed/wire"
+)
+
+// derive says what the record changes.
+func (l *Learner) derive(ctx context.Context, s *state, f *store.Feedback) error {
+	switch {
+	case !f.Retracted.IsZero():
+		return l.unlearn(ctx, s, f, "its author took it back")
+	case f.SupersededBy != "":
+		return l.unlearn(ctx, s, f, "its author said something newer")
+	}
+	x, err := l.exchange(ctx, f)
+	if errors.Is(err, store.ErrNotFound) {
+		s.waitOrGiveUp(f)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the judged exchange: %w", err)
+	}
+	if err := l.forgetEarlier(ctx, s, f); err != nil {
+		return err
+	}
+	link := LinkTo(x)
+	c := Case{Feedback: f, Exchange: x, Answer: answerOf(x)}
+	if f.Bad() {
+		if c.Ratings, err = l.opt.Store.Ratings(ctx, f.App); err != nil {
+			return fmt.Errorf("read ratings: %w", err)
+		}
+	}
+	d := Diagnose(c)
+	switch d.Kind {
+	case Instructs:
+		return l.learn(ctx, s, f, x, link, d)
+	case Rating, Routing:
+		s.handle(f, link, string(d.Kind), "counted as a judgement of "+target(x)+": "+d.Reason)
+	default:
+		s.complain(f, link, d)
+	}
+	return nil
+}
+
+// exchange finds what was judged; ErrNotFound while it is not written yet.
+func (l *Learner) exchange(ctx context.Context, f *store.Feedback) (*store.Exchange, error) {
+	switch {
+	case f.Link != nil && f.Link.ExchangeID != "":
+		return l.opt.Store.Exchange(ctx, f.App, f.Link.ExchangeID)
+	case f.ExchangeID != "":
+		return l.opt.Store.Exchange(ctx, f.App, f.ExchangeID)
+	case f.ResponseID != "":
+		return l.opt.Store.ExchangeByResponse(ctx, f.App, f.ResponseID)
+	case f.Session == "":
+		return nil, store.ErrNotFound
+	}
+	xs, _, err := l.opt.Store.Exchanges(ctx, store.ExchangeFilter{App: f.App, Session: f.Session, Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	if len(xs) == 0 {
+		return nil, store.ErrNotFound
+	}
+	i := max(0, slices.IndexFunc(xs, func(x *store.Exchange) bool { return x.Query != "" && x.Answer != "" }))
+	return l.opt.Store.Exchange(ctx, f.App, xs[i].ID) // of a session, the newest answer to a person
+}
+
+// LinkTo is the feedback's own copy of what was judged.
+func LinkTo(x *store.Exchange) *store.Link {
+	return &store.Link{
+		ExchangeID: x.ID, Time: x.Time, Step: x.Facts.Step, Alias: x.Facts.Alias, Unit: x.Facts.Unit,
+		Query: cut(x.Query, store.MaxCopyBytes), Answer: cut(x.Answer, store.MaxCopyBytes),
+		Rules: x.Decision.Rules, Target: x.Decision.Target, Failures: x.Failures,
+	}
+}
+
+// answerOf reads the logged answer again, for its tool calls.
+func answerOf(x *store.Exchange) *wire.Answer {
+	if len(x.Response) == 0 {
+		return nil
+	}
+	t := wire.NewTap(x.API, x.Stream, store.MaxCopyBytes)
+	_, _ = t.Write(x.Response) // a Tap takes any bytes
+	a := t.Answer()
+	return &a
+}
+
+// waitOrGiveUp looks again later for an exchange that is not written yet: its
+// answer may still be streaming. After linkPatience what was said is kept as a
+// finding, because there is no request to learn a scope from.
+func (s *state) waitOrGiveUp(f *store.Feedback) {
+	age := s.now.Sub(f.Time)
+	if age < linkPatience {
+		s.outcome = "waiting"
+		wait := min(max(age, firstRetry), longestRetry)
+		s.handled = append(s.handled, store.Handled{Feedback: f.ID, RetryAt: s.now.Add(wait), Note: "waits for its exchange to be logged"})
+		return
+	}
+	if strings.TrimSpace(f.Comment+f.Correction) == "" {
+		s.handle(f, nil, "unlinked", "its exchange was never logged")
+		return
+	}
+	d := Diagnosis{Kind: NoInstruction, Reason: "what was said about an answer that was never logged"}
+	if a, _, ok := instruction(f); ok {
+		d.Action = a
+	}
+	s.complain(f, nil, d)
+	s.outcome = "unlinked"
+}
+
+// forgetEarlier unlearns what the same person said before about the exchange.
+func (l *Learner) forgetEarlier(ctx context.Context, s *state, f *store.Feedback) error {
+	if f.User == "" || f.ExchangeID == "" {
+		return nil
+	}
+	fs, _, err := l.opt.Store.Feedback(ctx, store.FeedbackFilter{App: f.App, Exchange: f.ExchangeID, User: f.User, Limit: store.DefaultPage})
+	if err != nil {
+		return fmt.Errorf("read earlier feedback: %w", err)
+	}
+	for _, o := range fs {
+		if o.ID != f.ID && o.SupersededBy == f.ID {
+			if err := l.forget(ctx, s, o.ID, "its author said something newer"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// learn makes or strengthens a proposal of an instruction.
+func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *store.Exchange, link *store.Link, d Diagnosis) error {
+	cand := Distill(f, d, link, s.policy, s.known)
+	if cand == nil {
+		d.Kind, d.Reason = NoInstruction, "nothing says when this would apply"
+		s.complain(f, link, d)
+		return nil
+	}
+	e := evidenceOf(f, link)
+	if r := s.inForce(cand); r != nil {
+		if done := s.alreadySaid(f, x, link, d, r); done {
+			return nil
+		}
+		return l.widen(ctx, s, f, link, cand, r, e)
+	}
+	if p := s.like(cand); p != nil {
+		next := MergeInto(p, e, cand, s.known)
+		if err := l.finish(ctx, s, next); err != nil {
+			return err
+		}
+		s.handle(f, link, string(Instructs), "joined proposal "+p.ID+" as evidence")
+		return nil
+	}
+	if len(s.open) >= maxOpen {
+		d.Kind, d.Reason = NoInstruction, fmt.Sprintf("%d proposals are open: decide some first", len(s.open))
+		s.complain(f, link, d)
+		return nil
+	}
+	cand.ID = rules.NewID()
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: []store.Evidence{e}, People: 1,
+		Ops: []rules.Operation{{Kind: rules.Add, Rule: cand}}}
+	if err := l.finish(ctx, s, p); err != nil {
+		return err
+	}
+	s.handle(f, link, string(Instructs), "became proposal "+p.ID)
+	return nil
+}
+
+// inForce returns the rule in force that says the same, nil when none does.
+func (s *state) inForce(cand *rules.Rule) *rules.Rule {
+	for i := range s.set.Rules {
+		if r := &s.set.Rules[i]; Same(r, cand, s.stats) {
+			return r
+		}
+	}
+	return nil
+}
+
+// like returns the open proposal of the same rule, nil when there is none.
+func (s *state) like(cand *rules.Rule) *store.Proposal {
+	for _, p := range s.open {
+		if r := p.Rule(); r != nil && len(p.Ops) > 0 && (p.Ops[0].Kind == rules.Add || p.Ops[0].Kind == rules.Supersede) && Same(r, cand, s.stats) {
+			return p
+		}
+	}
+	return nil
+}
+
+// alreadySaid deals with an instruction that a rule in force gave for this very
+// answer: it was withheld from the unit, or the model did not follow it.
+func (s *state) alreadySaid(f *store.Feedback, x *store.Exchange, link *store.Link, d Diagnosis, r *rules.Rule) bool {
+	i := slices.IndexFunc(x.Decision.Rules, func(o rules.RuleDecision) bool { return o.ID == r.ID })
+	if i < 0 {
+		return false
+	}
+	if x.Decision.Rules[i].Withheld {
+		s.handle(f, link, string(Instructs), "rule "+r.ID+" says it and was withheld from this unit, to measure its effect")
+		return true
+	}
+	if x.Decision.Observed || x.Decision.Resent {
+		s.handle(f, link, string(Instructs), "rule "+r.ID+" says it and was not injected into this request")
+		return true
+	}
+	d.Kind, d.Detail, d.Reason = Reword, r.ID, "rule "+r.ID+" says this, was injected, and was not followed"
+	s.complain(f, link, d)
+	return true
+}
+
+// widen proposes the judged request as a further example of a rule in force.
+func (l *Learner) widen(ctx context.Context, s *state, f *store.Feedback, link *store.Link, cand, r *rules.Rule, e store.Evidence) error {
+	for _, p := range s.open {
+		if len(p.Ops) > 0 && p.Ops[0].Kind == rules.Revise && p.Rule().ID == r.ID {
+			next := MergeInto(p, e, cand, s.known)
+			if err := l.finish(ctx, s, next); err != nil {
+				return err
+			}
+			s.handle(f, link, string(Instructs), "joined proposal "+p.ID+" as evidence")
+			return nil
+		}
+	}
+	if len(cand.Scope.Examples) == 0 || slices.Contains(r.Scope.Examples, cand.Scope.Examples[0]) {
+		s.handle(f, link, string(Instructs), "rule "+r.ID+" in force says it for this request")
+		return nil
+	}
+	next := r.Clone()
+	next.Version++
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: []store.Evidence{e}, People: 1,
+		Ops: []rules.Operation{{Kind: rules.Revise, Rule: next}}}
+	support(next, p.Evidence, r.Scope.Examples, s.known)
+	if err := l.finish(ctx, s, p); err != nil {
+		return err
+	}
+	s.handle(f, link, string(Instructs), "became proposal "+p.ID+" to widen rule "+r.ID)
+	return nil
+}
+
+// finish brings everything about a proposal up to date that follows from its
+// rule, and makes it part of what changes.
+func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error {
+	r := p.Rule()
+	r.Checks = check.Compile(r.Action)
+	p.Conflicts = Conflicting(r, s.set, s.open, p.ID, s.stats)
+	p.Ops = shape(p.Ops[0], p.Conflicts, s.set)
+	p.Problems = Problems(r, "", s.policy.Domains)
+	p.Opposed = opposed(p, s.open)
+	p.Title, p.Tokens = title(p.Ops[0].Kind, r), rules.Tokens(r)
+	t, err := store.TouchOfOps(ctx, l.opt.Store, s.app, p.Ops, 0)
+	if err != nil {
+		return err
+	}
+	keepMarks(&t, p.Touch)
+	p.Touch = t
+	s.put(p)
+	return nil
+}
+
+// shape makes the operations of a new rule: it supersedes rules in force that it
+// contradicts for the same requests, and takes its examples out of the scope of
+// those that it contradicts for some.
+func shape(first rules.Operation, conflicts []store.Conflict, set *rules.Set) []rules.Operation {
+	if first.Kind != rules.Add && first.Kind != rules.Supersede {
+		return []rules.Operation{first}
+	}
+	ops := []rules.Operation{{Kind: rules.Add, Rule: first.Rule}}
+	for _, c := range conflicts {
+		old := set.Rule(c.Rule)
+		switch {
+		case c.Rule == "" || old == nil:
+		case c.Advice == "supersede":
+			ops[0].Kind, ops[0].IDs = rules.Supersede, append(ops[0].IDs, c.Rule)
+		case c.Advice == "split" && !old.Scope.Always:
+			if op, ok := except(old, first.Rule.Scope.Examples); ok {
+				ops = append(ops, op)
+			}
+		}
+	}
+	return ops
+}
+
+// except revises a rule so that it no longer applies to the queries.
+func except(old *rules.Rule, queries []string) (rules.Operation, bool) {
+	r := old.Clone()
+	r.Version++
+	for _, q := range queries {
+		if !slices.Contains(r.Scope.Examples, q) && !slices.Contains(r.Scope.Counterexamples, q) && len(r.Scope.Counterexamples) < maxExamples {
+			r.Scope.Counterexamples = append(r.Scope.Counterexamples, q)
+		}
+	}
+	return rules.Operation{Kind: rules.Revise, Rule: r}, len(r.Scope.Counterexamples) > len(old.Scope.Counterexamples)
+}
+
+// opposed counts the distinct people behind open proposals that contradict p.
+func opposed(p *store.Proposal, open []*store.Proposal) int {
+	var against []store.Evidence
+	for _, c := range p.Conflicts {
+		for _, o := range open {
+			if c.Proposal != "" && o.ID == c.Proposal {
+				against = append(against, o.Evidence...)
+			}
+		}
+	}
+	return people(against)
+}
+
+// keepMarks carries an admin's ticks over to the new samples.
+func keepMarks(t *store.Touch, old store.Touch) {
+	marks := map[string]string{}
+	for _, s := range slices.Concat(old.Inside, old.Near) {
+		if s.Mark != "" {
+			marks[s.Query] = s.Mark
+		}
+	}
+	for _, list := range [][]store.Sample{t.Inside, t.Near} {
+		for i := range list {
+			list[i].Mark = marks[list[i].Query]
+		}
+	}
+}
+
+// approve puts a proposal in force where the app's policy lets it.
+func (l *Learner) approve(ctx context.Context, p AppPolicy, prop *store.Proposal) {
+	if ok, why := Automatic(prop, p); !ok {
+		if p.Approval == "auto" && prop.State == store.Open {
+			l.opt.Log.Info("learner: proposal waits for a person", "app", prop.App, "proposal", prop.ID, "reason", why)
+		}
+		return
+	}
+	_, err := store.Approve(ctx, l.opt.Store, store.Approval{
+		App: prop.App, Proposal: prop.ID, Digest: prop.Digest(), Actor: "auto",
+		Reason: "within the limits of the app's policy", Now: l.now(),
+		Adjust: func(r *rules.Rule) {
+			r.Holdout = p.Holdout
+			if p.Ramp < 1 {
+				r.State, r.Ramp = rules.Canary, p.Ramp
+			}
+		},
+	})
+	if err != nil {
+		l.opt.Log.Warn("learner: proposal not approved", "app", prop.App, "proposal", prop.ID, "error", err)
+		return
+	}
+	l.metrics.approved.Inc()
+}
+
+// Automatic says whether the policy lets a proposal go in force without a
+// person, and if not, why. It is pure.
+func Automatic(p *store.Proposal, policy AppPolicy) (bool, string) {
+	switch {
+	case policy.Approval != "auto":
+		return false, "approval is manual"
+	case p.State != store.Open:
+		return false, "it is " + string(p.State)
+	case len(p.Ops) == 0:
+		return false, "it changes nothing"
+	case len(p.Problems) > 0:
+		return false, "it has safety problems"
+	case len(p.Conflicts) > 0:
+		return false, "it contradicts another rule"
+	}
+	for _, op := range p.Ops {
+		switch {
+		case op.Kind == rules.Retire && p.Routing == nil:
+			return true, "" // only unlearning proposes it, and less in force is never a risk
+		case op.Kind != rules.Add && op.Kind != rules.Revise:
+			return false, "a person decides on " + string(op.Kind)
+		case op.Rule.Scope.Always:
+			return false, "it applies always"
+		}
+	}
+	known := map[string]bool{}
+	for _, e := range p.Evidence {
+		if e.User != "" {
+			known[e.User] = true
+		}
+	}
+	if len(known) < policy.Quorum && !(policy.Quorum == 1 && len(p.Evidence) > 0) {
+		return false, fmt.Sprintf("%d known people stand behind it, the quorum is %d", len(known), policy.Quorum)
+	}
+	if p.Touch.Share() > policy.MaxTouch && p.Touch.Of >= leastTouch {
+		return false, fmt.Sprintf("it would touch %.0f %% of the traffic, the limit is %.0f %%", 100*p.Touch.Share(), 100*policy.MaxTouch)
+	}
+	return true, ""
+}
+
+// leastTouch is how many logged requests it takes for a share to mean anything.
+const leastTouch = 20

@@ -1,0 +1,276 @@
+// Package learner turns what people say into proposals: it links feedback to the
+// exchange that was judged, asks what would have prevented the complaint
+// ([Diagnose]), makes a rule of the person's own words ([Distill]), merges it with
+// what is known ([Same], [MergeInto]), checks it for safety and conflict, measures
+// what it would touch, and writes a proposal. What no rule can mend becomes a
+// finding; ratings that differ by target become a routing proposal.
+//
+// Start with [New] and [Learner.Run]. The learner works on the store alone, so it
+// runs in the gateway's process or in its own, and several may share one store. It
+// never puts anything in force by itself unless the app's policy says so.
+//
+// The parts that decide are pure functions; this file and handle.go do the I/O.
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// Options are what a Learner needs; zero fields take the defaults.
+type Options struct {
+	Store        store.Store
+	Log          *slog.Logger
+	Registerer   prometheus.Registerer      // nil: metrics are not exported
+	Worker       string                     // name among the learners of one store; default a fresh id
+	Apps         func(app string) AppPolicy // nil: DefaultPolicy for every app
+	RefreshEvery time.Duration              // how often word statistics and ratings are looked at; default 30s
+	Poll         time.Duration              // longest wait for a change; default 1s
+	Now          func() time.Time           // default time.Now
+}
+
+// AppPolicy is what an app's configuration says about learning.
+type AppPolicy struct {
+	Approval   string           // manual ("" too) or auto
+	Holdout    float64          // of new rules, [0, 0.5]
+	Domains    []string         // the app's own, which rules may name
+	Quorum     int              // distinct known people behind an auto-approved rule; 0 is 3
+	MaxTouch   float64          // share of traffic that an auto-approved rule may touch; 0 is 0.2
+	Ramp       float64          // first share of an auto-approved rule, (0, 1]; 0 is 0.1
+	MinRatings int              // ratings of each target before its routing is proposed; 0 is 20
+	Models     map[string]Alias // by model alias; routing of others is off
+}
+
+// Alias is what the configuration says about a model alias.
+type Alias struct {
+	Routing string        // off ("" too), propose or auto
+	Targets []rules.Share // allowed targets with their start shares
+}
+
+// DefaultPolicy is manual approval with a holdout of 10 %.
+func DefaultPolicy() AppPolicy { return AppPolicy{Approval: "manual", Holdout: 0.10} }
+
+// Limits of the learner's work.
+const (
+	batchRecords = 64               // pending records taken at once
+	maxTries     = 5                // of one record, before it is put aside
+	maxCommits   = 5                // of one record, when others change the same proposals
+	recordTime   = 30 * time.Second // for one record
+	linkPatience = 15 * time.Minute // how long feedback waits for its exchange's row
+	longestRetry = time.Minute      // between two looks for the row
+	firstRetry   = 150 * time.Millisecond
+)
+
+// Learner is the learner of one store. Make it with New and Run it once.
+type Learner struct {
+	opt     Options
+	metrics *metrics
+	tries   map[string]int // failed attempts by feedback id, of this process
+	apps    map[string]*appState
+	side    sync.WaitGroup // background refreshes
+}
+
+// New returns a learner that is ready to Run. It fails without a store, or when
+// its metrics are registered already.
+func New(opt Options) (*Learner, error) {
+	if opt.Store == nil {
+		return nil, errors.New("learner without a store")
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	if opt.Worker == "" {
+		opt.Worker = store.NewID()
+	}
+	if opt.Apps == nil {
+		opt.Apps = func(string) AppPolicy { return DefaultPolicy() }
+	}
+	if opt.RefreshEvery <= 0 {
+		opt.RefreshEvery = 30 * time.Second
+	}
+	if opt.Poll <= 0 {
+		opt.Poll = time.Second
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	m, err := newMetrics(opt.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, apps: map[string]*appState{}}, nil
+}
+
+// now is the clock in UTC to the millisecond, as the store keeps it.
+func (l *Learner) now() time.Time { return l.opt.Now().UTC().Truncate(time.Millisecond) }
+
+// policy is the app's policy with its defaults.
+func (l *Learner) policy(app string) AppPolicy {
+	p := l.opt.Apps(app)
+	if p.Quorum <= 0 {
+		p.Quorum = 3
+	}
+	if p.MaxTouch <= 0 {
+		p.MaxTouch = 0.2
+	}
+	if p.Ramp <= 0 || p.Ramp > 1 {
+		p.Ramp = 0.1
+	}
+	if p.MinRatings <= 0 {
+		p.MinRatings = minRatings
+	}
+	p.Holdout = min(max(p.Holdout, 0), 0.5)
+	return p
+}
+
+// Run learns until ctx ends; then it finishes what it began and returns nil. It
+// looks at the store after every change and at least every Poll, so it sees
+// feedback within a second. A store that fails is tried again; nothing is lost,
+// because feedback stays pending until it was handled.
+func (l *Learner) Run(ctx context.Context) error {
+	defer l.side.Wait()
+	var seen uint64
+	for ctx.Err() == nil {
+		if err := l.work(ctx); err != nil && ctx.Err() == nil {
+			l.metrics.errors.Inc()
+			l.opt.Log.Error("learner: store does not answer, will try again", "error", err)
+			sleep(ctx, l.opt.Poll)
+			continue
+		}
+		l.tend(ctx)
+		wait, cancel := context.WithTimeout(ctx, l.opt.Poll)
+		n, err := l.opt.Store.Wait(wait, seen)
+		cancel()
+		switch {
+		case err == nil:
+			seen = n
+		case errors.Is(err, store.ErrClosed):
+			return fmt.Errorf("wait for changes: %w", err)
+		case !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			l.metrics.errors.Inc()
+			l.opt.Log.Error("learner: wait for changes", "error", err)
+			sleep(ctx, l.opt.Poll)
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// work handles what is pending and due. One record that fails does not hold up
+// the others.
+func (l *Learner) work(ctx context.Context) error {
+	for ctx.Err() == nil {
+		fs, err := l.opt.Store.Pending(ctx, l.opt.Worker, batchRecords)
+		if err != nil || len(fs) == 0 {
+			return err
+		}
+		settled := 0
+		for _, f := range fs {
+			if l.settle(ctx, f) {
+				settled++
+			}
+		}
+		if settled == 0 {
+			return errors.New("no pending record could be committed")
+		}
+	}
+	return nil
+}
+
+// settle handles one record, or puts it off, or puts it aside after maxTries. It
+// reports whether the store took a change for it.
+func (l *Learner) settle(ctx context.Context, f *store.Feedback) bool {
+	c, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	err := l.attempt(c, f)
+	if err == nil {
+		delete(l.tries, f.ID)
+		return true
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	l.opt.Log.Warn("learner: feedback not handled", "app", f.App, "feedback", f.ID, "error", err)
+	n := l.tries[f.ID] + 1
+	changes := store.Changes{App: f.App, Worker: l.opt.Worker}
+	why := oneLine(err.Error(), 200)
+	if n < maxTries {
+		changes.Handled = []store.Handled{{Feedback: f.ID, RetryAt: l.now().Add(firstRetry << n), Note: "will be tried again: " + why}}
+	} else {
+		changes.Handled = []store.Handled{{Feedback: f.ID, Note: fmt.Sprintf("put aside after %d tries: %s", n, why)}}
+		changes.Audits = []store.Audit{{App: f.App, Time: l.now(), Actor: "learner", Action: "put-aside", Target: f.ID, Reason: why}}
+	}
+	if err := l.opt.Store.Commit(ctx, changes); err != nil {
+		return false // the store itself is sick: that is no try of this record
+	}
+	if l.tries[f.ID] = n; n >= maxTries {
+		delete(l.tries, f.ID)
+		l.metrics.putAside.Inc()
+	}
+	return true
+}
+
+// attempt derives the changes from the record and commits them, anew when
+// somebody else changed a proposal meanwhile. A panic becomes an error, so that a
+// record that breaks something is put aside like any other.
+func (l *Learner) attempt(ctx context.Context, f *store.Feedback) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.opt.Log.Error("BUG: learner panic", "feedback", f.ID, "stack", string(debug.Stack()))
+			err = fmt.Errorf("BUG: %v", p)
+		}
+	}()
+	for try := 1; ; try++ {
+		s, err := l.load(ctx, f.App)
+		if err != nil {
+			return err
+		}
+		if err := l.derive(ctx, s, f); err != nil {
+			return err
+		}
+		err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+		if err == nil {
+			l.committed(ctx, s, f)
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) || try == maxCommits {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
+}
+
+// committed counts, and approves what the app's policy lets it.
+func (l *Learner) committed(ctx context.Context, s *state, f *store.Feedback) {
+	for _, h := range s.handled {
+		if h.RetryAt.IsZero() {
+			l.metrics.seconds.Observe(max(0, l.now().Sub(f.Time).Seconds()))
+		}
+	}
+	l.metrics.handled.WithLabelValues(s.outcome).Inc()
+	a := l.app(f.App)
+	a.dirty = true
+	if f.Rating != nil {
+		a.rated = true
+	}
+	for _, id := range s.order {
+		l.approve(ctx, s.policy, s.proposals[id])
+	}
+}

@@ -1,0 +1,38 @@
+package learner
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the learner. The label outcome is a Kind, or retracted, waiting,
+// unlinked.
+type metrics struct {
+	handled   *prometheus.CounterVec
+	seconds   prometheus.Histogram
+	putAside  prometheus.Counter
+	errors    prometheus.Counter
+	refreshes prometheus.Counter
+	approved  prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		handled:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "heed_learner_feedback_total", Help: "Feedback records looked at, by what became of them."}, []string{"outcome"}),
+		seconds:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "heed_learner_feedback_seconds", Help: "Seconds from feedback to what the learner made of it.", Buckets: []float64{.01, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300, 900}}),
+		putAside:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_put_aside_total", Help: "Feedback records given up after repeated errors."}),
+		errors:    prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_store_errors_total", Help: "Times that the store did not answer the learner."}),
+		refreshes: prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_refreshes_total", Help: "Published refreshes of word statistics."}),
+		approved:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_auto_approved_total", Help: "Proposals approved by the app's policy."}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register learner metrics: %w", err)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,237 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"heed/rules"
+	"heed/rules/match"
+	"heed/store"
+)
+
+// Limits of refreshing word statistics.
+const (
+	fitQueries  = 10000            // newest logged requests that are fitted
+	fitGrowth   = 1.2              // fit again when there are so many times more requests
+	fitIdle     = 10 * time.Minute // look for growth at least so often
+	fitPublishs = 5                // tries to publish against others
+	fitTime     = 5 * time.Minute  // for one refresh
+)
+
+// refreshMark is what the last refresh was made of.
+type refreshMark struct {
+	rules   string // hash of the set without its statistics
+	queries int
+	ok      bool
+}
+
+// tend does what is due besides feedback, app by app: routing proposals, proposals
+// that no longer fit the rules in force, ramps, word statistics. An error is
+// logged and tried again at the next round.
+func (l *Learner) tend(ctx context.Context) {
+	apps, err := l.opt.Store.Apps(ctx)
+	if err != nil {
+		l.fail(ctx, "", "list apps", err)
+		return
+	}
+	for _, name := range apps {
+		if ctx.Err() != nil {
+			return
+		}
+		a, now := l.app(name), l.now()
+		if a.rated { // ratings come a few at a time: look at once
+			a.rated = false
+			l.fail(ctx, name, "routing", l.route(ctx, name))
+		}
+		select {
+		case a.refreshed = <-a.done:
+			a.busy = false
+		default:
+		}
+		head, err := l.opt.Store.Head(ctx, name)
+		if err != nil {
+			l.fail(ctx, name, "read head", err)
+			continue
+		}
+		moved := head != a.tended
+		if !moved && !(a.dirty && due(a.looked, now, l.opt.RefreshEvery)) && !due(a.looked, now, fitIdle) {
+			continue
+		}
+		a.looked, a.dirty, a.tended = now, false, head
+		if moved {
+			l.fail(ctx, name, "rebase proposals", l.rebase(ctx, name))
+		}
+		l.fail(ctx, name, "word statistics", l.refresh(ctx, name))
+	}
+}
+
+// fail logs an error of tend.
+func (l *Learner) fail(ctx context.Context, app, doing string, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	l.metrics.errors.Inc()
+	l.opt.Log.Error("learner: "+doing, "app", app, "error", err)
+}
+
+// due says whether so much time has passed.
+func due(last, now time.Time, every time.Duration) bool { return now.Sub(last) >= every }
+
+// refresh fits word statistics anew, in the background, when the rules changed or
+// the traffic grew enough, and publishes them with the rules unchanged.
+func (l *Learner) refresh(ctx context.Context, app string) error {
+	a, err := l.current(ctx, app)
+	if err != nil || a.busy {
+		return err
+	}
+	bare := *a.set
+	bare.Stats = ""
+	mark := refreshMark{rules: bare.Hash(), ok: true}
+	learned := len(a.set.Rules) > 0
+	if !learned {
+		ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: 1})
+		if err != nil || len(ps) == 0 {
+			return err // nothing to match yet
+		}
+	}
+	traffic, err := l.logged(ctx, app, fitQueries)
+	if err != nil {
+		return err
+	}
+	mark.queries = len(traffic)
+	if len(traffic) == 0 || mark.rules == a.refreshed.rules && float64(mark.queries) < fitGrowth*float64(a.refreshed.queries) {
+		return nil
+	}
+	scopes, _ := rules.Scopes(a.set)
+	a.busy = true
+	l.side.Add(1)
+	go l.fit(context.WithoutCancel(ctx), app, scopes, traffic, mark, a.done)
+	return nil
+}
+
+// fit runs in its own goroutine, which Run waits for; it ends within fitTime after
+// the fitting, which takes seconds for fitQueries.
+func (l *Learner) fit(ctx context.Context, app string, scopes []match.Scope, traffic []match.Logged, mark refreshMark, done chan<- refreshMark) {
+	defer l.side.Done()
+	ctx, cancel := context.WithTimeout(ctx, fitTime)
+	defer cancel()
+	slices.Reverse(traffic) // Fit wants the oldest first
+	stats := match.Fit(scopes, traffic, match.FitOptions{})
+	err := l.publishStats(ctx, app, stats)
+	if err != nil {
+		mark = refreshMark{} // try again at the next round
+		l.fail(ctx, app, "publish word statistics", err)
+	}
+	done <- mark
+}
+
+// publishStats makes stats the app's word statistics, with whatever rules are in
+// force by then.
+func (l *Learner) publishStats(ctx context.Context, app string, stats *match.Stats) error {
+	b, err := stats.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("encode word statistics: %w", err)
+	}
+	hash, err := l.opt.Store.PutBlob(ctx, app, b)
+	if err != nil {
+		return fmt.Errorf("store word statistics: %w", err)
+	}
+	return l.publish(ctx, app, "refresh", "word statistics of newer traffic", func(set *rules.Set) []rules.Operation {
+		if set.Stats == hash {
+			return nil
+		}
+		l.metrics.refreshes.Inc()
+		return []rules.Operation{{Kind: rules.Refresh, Stats: hash}}
+	})
+}
+
+// publish applies the operations that change makes for the set in force, and
+// tries again when somebody else publishes at the same moment. No operations mean
+// that there is nothing to do.
+func (l *Learner) publish(ctx context.Context, app, action, reason string, change func(*rules.Set) []rules.Operation) error {
+	var err error
+	for range fitPublishs {
+		head, set, e := store.Current(ctx, l.opt.Store, app)
+		if e != nil {
+			return e
+		}
+		ops := change(set)
+		if len(ops) == 0 {
+			return nil
+		}
+		next, e := rules.Apply(set, ops)
+		if e != nil {
+			return e
+		}
+		_, err = l.opt.Store.Publish(ctx, app, head.Epoch, next, store.Audit{
+			App: app, Time: l.now(), Actor: "learner", Action: action, Reason: reason, Ops: ops,
+		})
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+// rebase brings open proposals that no longer fit the rules in force up to date,
+// and closes those whose rule is gone.
+func (l *Learner) rebase(ctx context.Context, app string) error {
+	s, err := l.load(ctx, app)
+	if err != nil {
+		return err
+	}
+	for _, p := range slices.Clone(s.open) {
+		if len(p.Ops) == 0 || p.Ops[0].Kind == rules.Route {
+			continue
+		}
+		if _, err := rules.Apply(s.set, approvable(p.Ops)); err == nil {
+			continue
+		}
+		if err := l.refit(ctx, s, p); err != nil {
+			return err
+		}
+	}
+	if len(s.order) == 0 {
+		return nil
+	}
+	err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+	if errors.Is(err, store.ErrConflict) {
+		l.app(app).tended = rules.Head{} // somebody changed one: look again
+		return nil
+	}
+	return err
+}
+
+// approvable is ops with rules in the state that approval gives them.
+func approvable(ops []rules.Operation) []rules.Operation {
+	out := slices.Clone(ops)
+	for i := range out {
+		if out[i].Rule != nil {
+			out[i].Rule = out[i].Rule.Clone()
+			out[i].Rule.State = rules.Active
+		}
+	}
+	return out
+}
+
+// refit makes a proposal fit the rules in force again.
+func (l *Learner) refit(ctx context.Context, s *state, p *store.Proposal) error {
+	next := cloneProposal(p)
+	r := next.Rule()
+	switch old := (*rules.Rule)(nil); {
+	case r == nil, next.Ops[0].Kind == rules.Revise && s.set.Rule(r.ID) == nil:
+		next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "the rule that it changes is no longer in force"
+		s.put(next)
+		return nil
+	case next.Ops[0].Kind == rules.Revise:
+		old = s.set.Rule(r.ID)
+		base := old.Clone()
+		base.Version++
+		support(base, next.Evidence, old.Scope.Examples, s.known)
+		next.Ops[0].Rule = base
+	}
+	return l.finish(ctx, s, next)
+}
