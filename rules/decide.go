@@ -192,16 +192,9 @@ func (c *Compiled) eligible(i int, f *Facts) bool {
 	return true
 }
 
-// changesFormat says whether following the rule could break a response schema:
-// it asks for a format, for words around the answer, or for a case of its letters.
+// changesFormat says whether following the rule could break a response schema.
 func (r *Rule) changesFormat() bool {
-	return slices.ContainsFunc(r.Checks, func(s check.Spec) bool {
-		switch s.Kind {
-		case check.KindFormat, check.KindBegin, check.KindEnd, check.KindCase, check.KindQuestion:
-			return true
-		}
-		return false
-	})
+	return slices.ContainsFunc(r.Checks, check.Spec.ChangesFormat)
 }
 
 // memoKey hashes what a turn's hits depend on besides its query.

@@ -15,10 +15,14 @@ const (
 // Render writes the block for the rules of d that are to be injected, in d's
 // order; "" when there are none. The same set and decision always give the same
 // bytes.
-func (c *Compiled) Render(d *Decision) string {
+func (c *Compiled) Render(d *Decision) string { return RenderSet(c.set, d) }
+
+// RenderSet is Render for a set that is not compiled, as when a log row is looked
+// at again.
+func RenderSet(set *Set, d *Decision) string {
 	var b strings.Builder
 	for _, rd := range d.Applied() {
-		r := c.set.Rule(rd.ID)
+		r := set.Rule(rd.ID)
 		if r == nil {
 			continue
 		}

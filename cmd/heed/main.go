@@ -34,8 +34,6 @@ type cli struct {
 	Replay   replayCmd   `cmd:"" help:"Take the logged decisions again and compare."`
 	Import   importCmd   `cmd:"" help:"Read exchanges and feedback from JSON lines into the store (Heed must not be running on it)."`
 	Export   exportCmd   `cmd:"" help:"Write exchanges and feedback as JSON lines."`
-	Backup   backupCmd   `cmd:"" help:"Copy the store into a folder, while Heed is running or not."`
-	Erase    eraseCmd    `cmd:"" help:"Erase everything of one user."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

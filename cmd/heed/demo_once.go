@@ -1,0 +1,457 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+
+	"heed/internal/simulate"
+	"heed/store"
+)
+
+// Sizes of the script. 32 records is the length of the curve that Databricks
+// published for agent learning from human feedback.
+const (
+	onceRecords = 32
+	oncePeople  = 6
+	onceWait    = 30 * time.Second // for the learner to handle what was said
+)
+
+// once is `heed demo --once`: it measures, lets people complain, approves as an
+// admin would who sees the API only, and measures again on other questions.
+func (d *demo) once(e *env) error {
+	p := &script{demo: d, out: e.out, client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey))}
+	p.split()
+	fmt.Fprintf(e.out, "Heed in front of %s; every call below is real HTTP through the official openai-go SDK.\n\n", d.upstream)
+	before, err := p.measure(e.ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.traffic(e.ctx); err != nil {
+		return err
+	}
+	if err := p.feedback(e.ctx); err != nil {
+		return err
+	}
+	if err := p.approve(e.ctx); err != nil {
+		return err
+	}
+	after, err := p.measure(e.ctx)
+	if err != nil {
+		return err
+	}
+	p.showAnswers(before, after)
+	if err := p.showBytes(e.ctx); err != nil {
+		return err
+	}
+	return p.report(before, after)
+}
+
+// script is one run of the demo: its questions, and what was seen.
+type script struct {
+	*demo
+	out    io.Writer
+	client openai.Client
+
+	unseen, near, far []simulate.Question // measured, never logged
+	logged            []simulate.Question // traffic besides the judged questions
+
+	records   int
+	judged    simulate.Question // the first complaint, shown as the example
+	said      simulate.Feedback
+	proposed  int
+	approved  int
+	toCard    []time.Duration // feedback acknowledged to proposal visible
+	toEffect  time.Duration   // approval to the first answer that carries the rule
+	openCards map[string]bool
+}
+
+// split keeps the questions that are measured apart from those that Heed may see
+// beforehand: every second neighbour and unrelated question is traffic.
+func (p *script) split() {
+	p.unseen, p.openCards = p.scene.Unseen, map[string]bool{}
+	for i, q := range slices.Concat(p.scene.Neighbours, p.scene.Unrelated) {
+		switch {
+		case i%2 == 0:
+			p.logged = append(p.logged, q)
+		case q.Topic != "":
+			p.near = append(p.near, q)
+		default:
+			p.far = append(p.far, q)
+		}
+	}
+}
+
+// answer is what the agent's user saw, and what Heed said about it.
+type answer struct {
+	text, token, exchange string
+	rules                 []string
+}
+
+// ask sends one question as the shop's agent does.
+func (p *script) ask(ctx context.Context, question string, opts ...option.RequestOption) (answer, error) {
+	var raw *http.Response
+	c, err := p.client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
+		Model:    demoAlias,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(p.scene.System), openai.UserMessage(question)},
+	}, append(opts, option.WithResponseInto(&raw))...)
+	if err != nil {
+		return answer{}, fmt.Errorf("ask %q: %w", question, err)
+	}
+	a := answer{token: raw.Header.Get("Heed-Feedback-Token"), exchange: raw.Header.Get("Heed-Exchange-Id")}
+	if len(c.Choices) > 0 {
+		a.text = c.Choices[0].Message.Content
+	}
+	if r := raw.Header.Get("Heed-Rules"); r != "" {
+		a.rules = strings.Split(r, ", ")
+	}
+	return a, nil
+}
+
+// figures are one measurement on questions that Heed never saw.
+type figures struct {
+	met, of     int // expectations met, of those in scope of an unseen question
+	near, nears int // requests of neighbouring topics that got any rule
+	far, fars   int // unrelated requests that got any rule
+	sample      map[string]string
+}
+
+// measure asks every kept-back question with logging off.
+func (p *script) measure(ctx context.Context) (figures, error) {
+	f := figures{nears: len(p.near), fars: len(p.far), sample: map[string]string{}}
+	quiet := option.WithHeader("Heed-Log", "off")
+	for _, q := range p.unseen {
+		a, err := p.ask(ctx, q.Text, quiet)
+		if err != nil {
+			return f, err
+		}
+		f.sample[q.Text] = a.text
+		for _, e := range p.scene.Expectations {
+			if e.Covers(q.Topic) {
+				f.of++
+				if e.Met(a.text) {
+					f.met++
+				}
+			}
+		}
+	}
+	for _, group := range []struct {
+		questions []simulate.Question
+		injected  *int
+	}{{p.near, &f.near}, {p.far, &f.far}} {
+		for _, q := range group.questions {
+			a, err := p.ask(ctx, q.Text, quiet)
+			if err != nil {
+				return f, err
+			}
+			if len(a.rules) > 0 {
+				*group.injected++
+			}
+		}
+	}
+	return f, nil
+}
+
+// traffic asks what the shop's customers ask anyway: without it a scope has
+// nothing to be narrow against.
+func (p *script) traffic(ctx context.Context) error {
+	for _, q := range p.logged {
+		if _, err := p.ask(ctx, q.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedback lets people judge answers to the training questions until there are
+// onceRecords records that hold more than praise.
+func (p *script) feedback(ctx context.Context) error {
+	var people []*simulate.Person
+	for i := range oncePeople {
+		people = append(people, simulate.NewPerson(fmt.Sprintf("customer-%d", i+1), uint64(i+1), p.scene.Expectations))
+	}
+	for round := 0; p.records < onceRecords && round < oncePeople; round++ {
+		for i, q := range p.scene.Train {
+			if p.records == onceRecords {
+				break
+			}
+			who := people[(i+round)%len(people)]
+			a, err := p.ask(ctx, q.Text, option.WithHeader("Heed-User", who.Name))
+			if err != nil {
+				return err
+			}
+			f, ok := who.Judge(q.Text, a.text)
+			if !ok || f.Form == simulate.Praise {
+				continue
+			}
+			if err := p.say(ctx, q, a, f); err != nil {
+				return err
+			}
+		}
+	}
+	return p.handled(ctx)
+}
+
+// say posts one feedback with the answer's token, as the widget does, and for
+// the first instruction waits for its card.
+func (p *script) say(ctx context.Context, q simulate.Question, a answer, f simulate.Feedback) error {
+	body := map[string]any{"token": a.token, "rating": f.Rating}
+	for k, v := range map[string]string{"comment": f.Comment, "applies_when": f.AppliesWhen, "correction": f.Correction} {
+		if v != "" {
+			body[k] = v
+		}
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.stack.gatewayURL+"/heed/feedback", bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+		return fmt.Errorf("feedback: status %d: %s", resp.StatusCode, text)
+	}
+	acknowledged := time.Now()
+	p.records++
+	if f.Form != simulate.General {
+		return nil
+	}
+	if p.said.Comment == "" {
+		p.judged, p.said = q, f
+	}
+	return p.card(ctx, acknowledged)
+}
+
+// card waits for the proposal that an instruction brings, or for the one that it
+// joins, and notes how long it took.
+func (p *script) card(ctx context.Context, since time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, onceWait)
+	defer cancel()
+	for seq := uint64(0); ; {
+		next, err := p.stack.store.Wait(ctx, seq)
+		if err != nil {
+			return fmt.Errorf("no card for an instruction: %w", err)
+		}
+		seq = next
+		ps, _, err := p.stack.store.Proposals(ctx, store.ProposalFilter{App: "shop", Limit: store.MaxPage})
+		if err != nil {
+			return err
+		}
+		count := 0
+		for _, q := range ps {
+			p.openCards[q.ID] = true
+			count += len(q.Evidence)
+		}
+		fs, _, err := p.stack.store.Feedback(ctx, store.FeedbackFilter{App: "shop", Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(fs) == 1 && fs[0].Link != nil {
+			if count > 0 {
+				p.toCard = append(p.toCard, time.Since(since))
+			}
+			return nil
+		}
+	}
+}
+
+// handled waits until the learner has linked every record.
+func (p *script) handled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, onceWait)
+	defer cancel()
+	for seq := uint64(0); ; {
+		next, err := p.stack.store.Wait(ctx, seq)
+		if err != nil {
+			return fmt.Errorf("the learner did not handle all feedback: %w", err)
+		}
+		seq = next
+		fs, _, err := p.stack.store.Feedback(ctx, store.FeedbackFilter{App: "shop", Limit: store.MaxPage})
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(fs, func(f *store.Feedback) bool { return f.Link == nil }) {
+			return nil
+		}
+	}
+}
+
+// approve decides as an admin who sees only what the API shows: a proposal that
+// is safe, free of conflicts, asked for by two people or more, and that touches
+// a minor share of the traffic is put in force; the rest waits.
+func (p *script) approve(ctx context.Context) error {
+	c := p.stack.client()
+	q := appQuery("shop")
+	q.Set("state", "open")
+	var open []store.Proposal
+	err := each(ctx, c, "proposals", q, func(pr store.Proposal) error {
+		open = append(open, pr)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.proposed = len(open)
+	var last time.Time
+	for _, pr := range open {
+		if pr.Rule() == nil || len(pr.Problems)+len(pr.Conflicts) > 0 || pr.People < 2 || pr.Touch.Share() > 0.5 {
+			continue
+		}
+		err := c.call(ctx, http.MethodPost, "proposals/"+pr.ID+"/approve", appQuery("shop"), map[string]any{"digest": pr.Digest()}, nil)
+		if err != nil {
+			return fmt.Errorf("approve %q: %w", pr.Title, err)
+		}
+		last = time.Now()
+		p.approved++
+	}
+	if p.approved == 0 {
+		return errors.New("nothing was learned: no proposal could be approved")
+	}
+	return p.effect(ctx, last)
+}
+
+// effect waits until an answer to the judged question names a rule set of the
+// last approval.
+func (p *script) effect(ctx context.Context, since time.Time) error {
+	head, err := p.stack.store.Head(ctx, "shop")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, onceWait)
+	defer cancel()
+	for {
+		var raw *http.Response
+		_, err := p.client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
+			Model: demoAlias, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(p.judged.Text)},
+		}, option.WithResponseInto(&raw), option.WithHeader("Heed-Log", "off"))
+		if err != nil {
+			return fmt.Errorf("the gateway did not take over the approved rules: %w", err)
+		}
+		var epoch uint64
+		if _, err := fmt.Sscanf(raw.Header.Get("Heed-Ruleset"), "%d:", &epoch); err == nil && epoch >= uint64(head.Epoch) {
+			p.toEffect = time.Since(since)
+			return nil
+		}
+	}
+}
+
+// showAnswers prints one complaint, the same kind of question before and after,
+// and a reworded one.
+func (p *script) showAnswers(before, after figures) {
+	fmt.Fprintf(p.out, "A customer asked %q and said:\n  %q", p.judged.Text, p.said.Comment)
+	if p.said.AppliesWhen != "" {
+		fmt.Fprintf(p.out, "  (when does this apply? %q)", p.said.AppliesWhen)
+	}
+	fmt.Fprint(p.out, "\n\nQuestions on the same topic that nobody had judged, before and after:\n")
+	shown := 0
+	for _, q := range p.unseen {
+		if q.Topic == p.judged.Topic && before.sample[q.Text] != after.sample[q.Text] && shown < 2 {
+			fmt.Fprintf(p.out, "\n  %s\n  before  %s\n  after   %s\n", q.Text, indent(before.sample[q.Text]), indent(after.sample[q.Text]))
+			shown++
+		}
+	}
+}
+
+func indent(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n          ") }
+
+// showBytes sends a neighbouring question with a model name that no alias
+// changes and compares what the model received with what the client sent.
+func (p *script) showBytes(ctx context.Context) error {
+	if p.model == nil {
+		fmt.Fprintln(p.out, "\n(With --upstream the bytes that arrive there cannot be seen from here.)")
+		return nil
+	}
+	q := p.near[0].Text
+	body, err := json.Marshal(map[string]any{"model": p.bare, "messages": []map[string]string{
+		{"role": "system", "content": p.scene.System}, {"role": "user", "content": q}}})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.stack.gatewayURL+"/v1/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+demoKey)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	got := p.model.Requests()
+	fmt.Fprintf(p.out, "\nA neighbouring question, %q: the request that reached the model is %d bytes different.\n", q, different(body, got[len(got)-1].Body))
+	return nil
+}
+
+// different counts the positions at which a and b differ, and their difference in
+// length.
+func different(a, b []byte) int {
+	n := max(len(a), len(b)) - min(len(a), len(b))
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// report prints the table and fails when nothing was learned.
+func (p *script) report(before, after figures) error {
+	slices.Sort(p.toCard)
+	fmt.Fprintln(p.out)
+	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	row := func(label string, values ...any) { fmt.Fprintf(w, "%s\t%s\n", label, fmt.Sprint(values...)) }
+	row("adherence to hidden expectations, unseen questions, before", share(before.met, before.of))
+	row("adherence to hidden expectations, unseen questions, after", share(after.met, after.of))
+	row("false injections, unseen neighbouring questions", share(after.near, after.nears))
+	row("false injections, unseen unrelated questions", share(after.far, after.fars))
+	row("feedback records", p.records, " by ", oncePeople, " people")
+	row("proposals waiting / approved", p.proposed, " / ", p.approved)
+	if len(p.toCard) > 0 {
+		row("feedback to its card, median", p.toCard[len(p.toCard)/2].Round(time.Millisecond))
+	}
+	row("approval to the first answer with it", p.toEffect.Round(time.Millisecond))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.out, "\nThe model obeys by construction, so this measures the loop (capture, scope, approval, speed), not a model.")
+	if after.met <= before.met {
+		return fmt.Errorf("nothing was learned: adherence %d of %d before, %d after", before.met, before.of, after.met)
+	}
+	return nil
+}
+
+// share prints a proportion with its 95 % Wilson score interval (E. B. Wilson,
+// JASA 1927).
+func share(n, of int) string {
+	if of == 0 {
+		return "none asked"
+	}
+	const z = 1.959964
+	p, m := float64(n)/float64(of), float64(of)
+	mid := (p + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return fmt.Sprintf("%4.1f %%  (%d of %d; 95 %% interval %.0f-%.0f %%)", 100*p, n, of, 100*max(0, mid-half), 100*min(1, mid+half))
+}

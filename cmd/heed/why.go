@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+	"heed/wire"
+)
+
+// whyCmd is `heed why EXCHANGE`.
+type whyCmd struct {
+	App      string `help:"The app; default: the only one." placeholder:"NAME"`
+	Exchange string `arg:"" help:"Heed-Exchange-Id of an answer."`
+}
+
+// Run prints what admin knows of the exchange, as JSON.
+func (cmd whyCmd) Run(e *env) error {
+	c, err := newAdminClient(e)
+	if err != nil {
+		return err
+	}
+	var v json.RawMessage
+	if err := c.call(e.ctx, http.MethodGet, "why/"+url.PathEscape(cmd.Exchange), appQuery(cmd.App), nil, &v); err != nil {
+		return err
+	}
+	return printJSON(e, v)
+}
+
+// block is the text that was injected into a logged request: rendered again from
+// the set that its row names.
+func (s *stack) block(ctx context.Context, x *store.Exchange) (string, error) {
+	if len(x.Decision.Applied()) == 0 {
+		return "", nil
+	}
+	set, err := s.store.Set(ctx, x.App, x.Head.Hash)
+	if err != nil {
+		return "", err
+	}
+	return rules.RenderSet(set, &x.Decision), nil
+}
+
+// viewMessages is the request of an exchange as messages.
+func viewMessages(x *store.Exchange) []wire.Message { return wire.View(x.API, x.Request, nil).Messages }
+
+// replayCmd is `heed replay`.
+type replayCmd struct {
+	App   string `help:"The app." default:"default"`
+	Limit int    `help:"How many of the newest exchanges." default:"1000"`
+}
+
+// Run takes the decision of every logged exchange again from its row and the set
+// that it names, and compares it with what was logged.
+func (cmd replayCmd) Run(e *env) error {
+	c, err := e.load()
+	if err != nil {
+		return err
+	}
+	s, err := openStore(e.ctx, c, nil)
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w: stop Heed, or replay a copy made with heed backup", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r := replayer{store: s, compiled: map[rules.Head]*rules.Compiled{}}
+	start := time.Now()
+	if err := r.run(e.ctx, cmd.App, cmd.Limit); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "%d exchanges, %d with rules, %d differ, %s\n", r.seen, r.ruled, len(r.differ), time.Since(start).Round(time.Millisecond))
+	for _, id := range r.differ {
+		fmt.Fprintln(e.out, "differs:", id)
+	}
+	if len(r.differ) > 0 {
+		return errors.New("some decisions could not be reproduced from the log")
+	}
+	return nil
+}
+
+// replayer takes logged decisions again.
+type replayer struct {
+	store    store.Store
+	compiled map[rules.Head]*rules.Compiled
+	buf      rules.Buffer
+
+	seen, ruled int
+	differ      []string
+}
+
+func (r *replayer) run(ctx context.Context, app string, limit int) error {
+	for after := ""; r.seen < limit; {
+		xs, next, err := r.store.Exchanges(ctx, store.ExchangeFilter{App: app, After: after, Limit: min(limit-r.seen, store.MaxPage)})
+		if err != nil {
+			return err
+		}
+		for _, x := range xs {
+			if err := r.one(ctx, x); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+	return nil
+}
+
+func (r *replayer) one(ctx context.Context, x *store.Exchange) error {
+	r.seen++
+	if x.Head.Epoch == 0 {
+		return nil
+	}
+	c, err := r.compile(ctx, x)
+	if err != nil {
+		return err
+	}
+	got := c.Decide(&x.Facts, &r.buf)
+	if len(x.Decision.Rules) > 0 {
+		r.ruled++
+	}
+	if !reflect.DeepEqual(got.Rules, x.Decision.Rules) && len(got.Rules)+len(x.Decision.Rules) > 0 {
+		r.differ = append(r.differ, x.ID)
+	}
+	return nil
+}
+
+func (r *replayer) compile(ctx context.Context, x *store.Exchange) (*rules.Compiled, error) {
+	if c := r.compiled[x.Head]; c != nil {
+		return c, nil
+	}
+	set, err := r.store.Set(ctx, x.App, x.Head.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("rule set %s of exchange %s: %w", x.Head, x.ID, err)
+	}
+	stats, err := store.StatsOf(ctx, r.store, set)
+	if err != nil {
+		return nil, err
+	}
+	c, err := rules.Compile(set, x.Head, stats)
+	if err == nil {
+		r.compiled[x.Head] = c
+	}
+	return c, err
+}
