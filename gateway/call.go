@@ -1,0 +1,391 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"heed/rules"
+	"heed/store"
+	"heed/wire"
+)
+
+// call is one client request on its way: read, decided about, sent, relayed. One
+// goroutine works on it, first in the handler, then as the body of the response
+// that fasthttp writes. It is pooled; what outlives it (the row) is its own.
+type call struct {
+	g     *Gateway
+	cfg   *config
+	key   *appKey
+	app   *app
+	conn  *clientConn
+	at    carrier
+	set   *rules.Compiled // the one rule set that this call sees
+	start time.Time
+	api   wire.API
+	rel   string // path below /v1
+	query string
+	named string // Azure's deployment in the path
+	head  bool   // method HEAD
+
+	body    []byte // the client's, read whole; nil when it is streamed
+	upload  io.Reader
+	size    int // of upload, -1 unknown
+	held    int64
+	req     wire.Request
+	parsed  bool
+	turns   []string
+	buf     rules.Buffer
+	block   string
+	patched []byte
+	tokens  float64 // estimated of this call
+
+	alias *alias
+	tries []rules.Share
+
+	x      *store.Exchange
+	log    bool
+	counts bool // in flight
+
+	lease  lease
+	resp   *fasthttp.Response
+	end    time.Time // of the whole call
+	idle   time.Duration
+	relay  relay
+	closed bool
+}
+
+var callPool = sync.Pool{New: func() any { return new(call) }}
+
+// serve handles one model call.
+func (g *Gateway) serve(ctx *fasthttp.RequestCtx, cfg *config, path, rel, query string) {
+	c := callPool.Get().(*call)
+	c.reset(g, cfg, ctx, path, rel, query)
+	done := false
+	defer func() {
+		if !done { // a panic: handle's recover answers
+			c.finish(store.UpstreamError)
+		}
+	}()
+	e := c.admit(ctx)
+	if e == nil {
+		e = c.read(ctx)
+	}
+	if e == nil {
+		e = c.decide(ctx)
+	}
+	if e == nil {
+		e = c.send(ctx)
+	}
+	if e != nil {
+		c.refuse(ctx, e)
+	} else {
+		c.answer(ctx)
+	}
+	done = true
+}
+
+func (c *call) reset(g *Gateway, cfg *config, ctx *fasthttp.RequestCtx, path, rel, query string) {
+	turns, patched := c.turns[:0], c.patched[:0]
+	if cap(patched) > keepBuffer {
+		patched = nil
+	}
+	*c = call{g: g, cfg: cfg, req: c.req, buf: c.buf, turns: turns, patched: patched}
+	c.start = time.Now()
+	c.rel, c.query = rel, query
+	c.api, c.named = wire.APIOf(path)
+	c.conn, _ = ctx.Conn().(*clientConn)
+	c.buf.Memo = g.memo
+	method := string(ctx.Method())
+	c.head = method == fasthttp.MethodHead
+	if method != fasthttp.MethodPost {
+		c.api = wire.Other
+	}
+	c.x = &store.Exchange{
+		ID: store.NewID(), Time: c.start.UTC(), API: c.api, Method: method, Path: path,
+	}
+	c.start = c.x.Time
+}
+
+// keepBuffer is how large a buffer may be to wait for the next call.
+const keepBuffer = 64 << 10
+
+// admit finds the app and holds it to its limits.
+func (c *call) admit(ctx *fasthttp.RequestCtx) *Error {
+	h := &ctx.Request.Header
+	rh := &ctx.Response.Header
+	rh.Set("Heed-Exchange-Id", c.x.ID)
+	key, at, e := c.g.app(c.cfg, h)
+	if e != nil {
+		c.g.allow(ctx, c.cfg, nil)
+		return e
+	}
+	c.key, c.app, c.at = key, key.app, at
+	c.x.App = c.app.Name
+	c.set = c.app.set.Load()
+	c.x.Head = c.set.Head()
+	c.g.allow(ctx, c.cfg, c.app)
+	c.log = string(h.Peek("Heed-Log")) != "off"
+	if c.log {
+		c.g.hear(c, h.Peek("Heed-Feedback"))
+	}
+	if n := c.g.inFlight.Add(1); n > int64(c.g.opt.Limits.InFlight) {
+		c.g.inFlight.Add(-1)
+		return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second,
+			Message: "this gateway has as many calls in flight as it takes; try again shortly"}
+	}
+	n := c.app.inFlight.Add(1)
+	c.counts = true
+	if c.app.InFlight > 0 && n > int64(c.app.InFlight) {
+		return &Error{Status: fasthttp.StatusTooManyRequests, Code: codeRate, Retry: time.Second,
+			Message: "this app has as many calls in flight as it may; try again when one has ended"}
+	}
+	return nil
+}
+
+// charge holds the key to its rates, once the size of the request is known.
+func (c *call) charge() *Error {
+	c.tokens = float64(len(c.body) / 4)
+	if wait := c.key.rate.take(c.start, c.tokens); wait > 0 {
+		c.tokens = 0
+		return &Error{Status: fasthttp.StatusTooManyRequests, Code: codeRate, Retry: wait,
+			Message: "this key has used up its rate; try again after Retry-After"}
+	}
+	return nil
+}
+
+// read takes the body in: whole, when it is a request that may be patched, else as
+// a stream that is passed on.
+func (c *call) read(ctx *fasthttp.RequestCtx) *Error {
+	stream := ctx.RequestBodyStream()
+	n := ctx.Request.Header.ContentLength()
+	if stream == nil {
+		c.body = bytes.Clone(ctx.Request.Body())
+		if len(c.body) == 0 {
+			c.body = nil
+		}
+		return c.parse()
+	}
+	r := &bodyReader{r: stream, conn: c.conn, count: &c.x.RequestBytes}
+	if c.api == wire.Other || int64(n) > c.g.opt.Limits.Body {
+		c.upload, c.size = r, n
+		return c.charge()
+	}
+	if e := c.readWhole(r, n); e != nil {
+		return e
+	}
+	return c.parse()
+}
+
+// readWhole reads the body into memory of its own, which the row may keep.
+func (c *call) readWhole(r *bodyReader, n int) *Error {
+	size := n
+	if n < 0 {
+		size = firstRead
+	}
+	if !c.hold(int64(size)) {
+		return errFull()
+	}
+	b := make([]byte, 0, size)
+	for {
+		if len(b) == cap(b) {
+			if n >= 0 && len(b) == n {
+				break
+			}
+			if int64(cap(b)) >= c.g.opt.Limits.Body { // chunked, and larger than is patched
+				c.upload, c.size = io.MultiReader(bytes.NewReader(b), r), -1
+				return nil
+			}
+			if !c.hold(int64(cap(b))) {
+				return errFull()
+			}
+			b = append(make([]byte, 0, 2*cap(b)), b...)
+		}
+		k, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+k]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return &Error{Status: fasthttp.StatusBadRequest, Code: codeBad, Message: "the request's body did not arrive whole", cause: err}
+		}
+	}
+	c.body = b
+	return nil
+}
+
+// firstRead is the buffer for a body of unknown length.
+const firstRead = 16 << 10
+
+func errFull() *Error {
+	return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second,
+		Message: "this gateway holds as many request bytes as it takes; try again shortly"}
+}
+
+// hold reserves n bytes for this call until it ends.
+func (c *call) hold(n int64) bool {
+	if !c.g.bytes.take(n) {
+		return false
+	}
+	c.held += n
+	return true
+}
+
+// parse reads the few fields that Heed looks at. What is not a request of its API
+// is passed on as it is: the upstream will say what it thinks of it.
+func (c *call) parse() *Error {
+	if e := c.charge(); e != nil {
+		return e
+	}
+	if c.api == wire.Other || c.body == nil {
+		return nil
+	}
+	c.parsed = c.req.Parse(c.api, c.body) == nil
+	c.x.PreviousID = c.req.PreviousID
+	c.x.Stream = c.req.Stream
+	return nil
+}
+
+// aliasName is the model name the client asked for.
+func (c *call) aliasName() string {
+	switch {
+	case c.named != "":
+		return c.named
+	case c.parsed:
+		return c.req.Model
+	}
+	return ""
+}
+
+// decide takes, from one rule set, the target, the rules and the block.
+func (c *call) decide(ctx *fasthttp.RequestCtx) *Error {
+	if c.parsed {
+		c.readFacts(&ctx.Request.Header)
+	} else {
+		c.x.Facts = rules.Facts{App: c.app.Name, Now: c.start, Alias: c.named, Unit: digest("exchange", c.app.Name, c.x.ID)}
+	}
+	d := &c.x.Decision
+	if c.parsed && c.api != wire.Embeddings {
+		*d = c.set.Decide(&c.x.Facts, &c.buf)
+		d.Observed = c.app.Rules == Observe
+		c.block = c.set.Render(d)
+	}
+	if e := c.route(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// route chooses the target, and those to try after it.
+func (c *call) route() *Error {
+	name := c.aliasName()
+	if c.app.models != nil && name != "" && !c.app.models[name] {
+		return &Error{Status: fasthttp.StatusNotFound, Code: codeModel, Message: "this key may not use that model, or there is no such model"}
+	}
+	d := &c.x.Decision.Target
+	c.alias = c.cfg.aliases[name]
+	if name == "" || c.alias == nil {
+		u := c.cfg.first
+		if strings.HasPrefix(c.rel, "messages") && c.cfg.anthropic != nil {
+			u = c.cfg.anthropic
+		}
+		c.tries = append(c.tries[:0], rules.Share{Upstream: u.Name, Model: c.named})
+		d.Upstream, d.Model, d.Propensity = u.Name, name, 1
+		return nil
+	}
+	shares, topic := c.cfg.shares(c.alias, c.set.Set(), c.x.Facts.Step)
+	shares = c.speaking(shares)
+	i, p := rules.Choose(shares, name, c.x.Facts.Unit)
+	if i < 0 {
+		return &Error{Status: fasthttp.StatusBadGateway, Code: codeModel, Message: "no upstream of this model speaks this API"}
+	}
+	chosen := shares[i]
+	d.Upstream, d.Model, d.Topic, d.Propensity = chosen.Upstream, chosen.Model, topic, p
+	c.tries = append(c.tries[:0], chosen)
+	if c.alias.Fallback || len(c.alias.RetryStatuses) > 0 {
+		for _, t := range c.alias.targets {
+			if t.Upstream != chosen.Upstream || t.Model != chosen.Model {
+				c.tries = append(c.tries, t)
+			}
+		}
+	}
+	return nil
+}
+
+// speaking leaves out targets that speak another API than the client, where the
+// alias has both kinds.
+func (c *call) speaking(shares []rules.Share) []rules.Share {
+	wants := func(s rules.Share) bool {
+		u := c.cfg.upstreams[s.Upstream]
+		return u != nil && (u.Kind == Anthropic) == (c.api == wire.Messages)
+	}
+	n := 0
+	for _, s := range shares {
+		if wants(s) {
+			n++
+		}
+	}
+	if n == 0 || n == len(shares) {
+		return shares
+	}
+	some := make([]rules.Share, 0, n)
+	for _, s := range shares {
+		if wants(s) {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// refuse answers with the gateway's own error and logs it.
+func (c *call) refuse(ctx *fasthttp.RequestCtx, e *Error) {
+	respond(ctx, c.api, e)
+	if len(ctx.Response.Header.Peek("X-Request-Id")) == 0 {
+		ctx.Response.Header.Set("X-Request-Id", c.x.ID)
+	}
+	outcome := store.UpstreamError
+	switch e.Code {
+	case codeTimeout:
+		outcome = store.Timeout
+	case codeBroken:
+		outcome = store.Truncated
+	case codeUnreachable, codeFailed:
+	default:
+		outcome = store.Refused
+	}
+	if c.app != nil && c.parsed {
+		c.sayWhat(ctx)
+	}
+	c.x.Status, c.x.Error = e.Status, e.Code
+	if outcome != store.Refused && e.cause != nil {
+		c.g.log.Warn("upstream call failed", "exchange", c.x.ID, "app", c.x.App, "upstream", c.x.Decision.Target.Upstream, "code", e.Code, "error", e.cause)
+	}
+	if e.Code == codeBad || c.upload != nil {
+		ctx.SetConnectionClose() // of the body something may be left
+	}
+	c.finish(outcome)
+}
+
+// bodyReader reads a client's body under a deadline that moves on with every part
+// of it.
+type bodyReader struct {
+	r     io.Reader
+	conn  *clientConn
+	count *int64
+	next  bool
+}
+
+// Read implements io.Reader.
+func (b *bodyReader) Read(p []byte) (int, error) {
+	if b.next && b.conn != nil {
+		_ = b.conn.SetReadDeadline(time.Now().Add(headTimeout))
+	}
+	b.next = true
+	n, err := b.r.Read(p)
+	*b.count += int64(n)
+	return n, err
+}

@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"heed/rules/match"
+)
+
+// Sizes of what is remembered between requests.
+const (
+	maxChains = 50_000 // stored responses whose successor may come
+	maxMemo   = 20_000 // matched turns
+)
+
+// chains remembers which unit and session an upstream's stored response belongs
+// to, so that a request that goes on from it (previous_response_id) keeps them.
+type chains struct{ lru *lru.Cache[string, chain] }
+
+type chain struct{ unit, session string }
+
+func newChains() *chains {
+	c, err := lru.New[string, chain](maxChains)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return &chains{c}
+}
+
+func (c *chains) find(app, response string) (chain, bool) { return c.lru.Get(app + "\n" + response) }
+
+func (c *chains) keep(app, response string, v chain) {
+	if response != "" && len(response) <= maxNameBytes {
+		c.lru.Add(app+"\n"+response, v)
+	}
+}
+
+// memo remembers the rules of unchanged turns across requests: rules.Memo.
+type memo struct {
+	lru *lru.Cache[memoKey, []match.Hit]
+}
+
+type memoKey struct {
+	key   uint64
+	query string
+}
+
+func newMemo() *memo {
+	c, err := lru.New[memoKey, []match.Hit](maxMemo)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return &memo{c}
+}
+
+// Get implements rules.Memo. Callers only read the hits.
+func (m *memo) Get(key uint64, query string) ([]match.Hit, bool) {
+	return m.lru.Get(memoKey{key, query})
+}
+
+// Put implements rules.Memo.
+func (m *memo) Put(key uint64, query string, hits []match.Hit) {
+	m.lru.Add(memoKey{key, query}, append([]match.Hit(nil), hits...))
+}

@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// listener hands out clientConns.
+type listener struct {
+	net.Listener
+	g *Gateway
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 4})
+	}
+	return &clientConn{Conn: c}, nil
+}
+
+// leaving is why a call is ended before its time.
+type leaving uint8
+
+const (
+	stays   leaving = iota
+	left            // the client closed its connection, or its half of it
+	stopped         // the gateway is stopping
+)
+
+// clientConn is a client's connection. It knows the upstream connection of the
+// call that it is waiting for, and closes it when the client leaves. Serving a
+// connection is one goroutine's work; the watcher and Shutdown come from others.
+type clientConn struct {
+	net.Conn
+	token   uint64    // of the watcher; 0 is not watched
+	written time.Time // when the write deadline was set last
+
+	mu     sync.Mutex
+	why    leaving
+	up     *upConn // of the call that was sent; nil when there is none
+	closed bool
+}
+
+// arm makes up the connection that is closed when the client leaves. It returns
+// why the client cannot be served any more, if so; then up must not be used.
+func (c *clientConn) arm(up *upConn) leaving {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why == stays {
+		c.up = up
+	}
+	return c.why
+}
+
+// disarm says that the call is over: from now on its upstream connection may
+// serve others.
+func (c *clientConn) disarm() leaving {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up = nil
+	return c.why
+}
+
+// gone says whether the client has left, or must.
+func (c *clientConn) gone() leaving {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.why
+}
+
+// leave ends the call at hand.
+func (c *clientConn) leave(why leaving) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why == stays {
+		c.why = why
+	}
+	if c.up != nil {
+		_ = c.up.raw.Close()
+	}
+}
+
+func (c *clientConn) abort() { c.leave(stopped) }
+
+// Write gives the client sendTimeout to take what it is given: a slow reader
+// holds its upstream back, one that reads nothing is closed. The deadline is
+// moved at most once a second, which is cheaper and as good.
+func (c *clientConn) Write(b []byte) (int, error) {
+	if now := time.Now(); now.Sub(c.written) > time.Second {
+		c.written = now
+		_ = c.Conn.SetWriteDeadline(now.Add(sendTimeout))
+	}
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		c.leave(left)
+	}
+	return n, err
+}
+
+// NetConn is the connection below, for TLS detection.
+func (c *clientConn) NetConn() net.Conn { return c.Conn }
+
+// connState follows clients' connections: a new one is watched, a closed one
+// forgotten.
+func (g *Gateway) connState(c net.Conn, s fasthttp.ConnState) {
+	cc, ok := c.(*clientConn)
+	if !ok {
+		return
+	}
+	switch s {
+	case fasthttp.StateNew:
+		g.conns.add(cc)
+		g.watch.add(cc)
+	case fasthttp.StateClosed:
+		g.watch.remove(cc)
+		g.conns.remove(cc)
+		cc.leave(left) // a call still at hand belongs to nobody
+	}
+}
+
+// connSet is the open connections of clients.
+type connSet struct {
+	mu   sync.Mutex
+	open map[*clientConn]struct{}
+}
+
+func (s *connSet) add(c *clientConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[*clientConn]struct{}{}
+	}
+	s.open[c] = struct{}{}
+}
+
+func (s *connSet) remove(c *clientConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c)
+}
+
+func (s *connSet) each(f func(*clientConn)) {
+	s.mu.Lock()
+	all := make([]*clientConn, 0, len(s.open))
+	for c := range s.open {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		f(c)
+	}
+}
+
+// fd returns the file descriptor below a connection, -1 when there is none. It is
+// only good for the epoll set, which forgets it when it is closed.
+func fd(c net.Conn) int {
+	for {
+		switch v := c.(type) {
+		case interface {
+			SyscallConn() (syscall.RawConn, error)
+		}:
+			raw, err := v.SyscallConn()
+			if err != nil {
+				return -1
+			}
+			n := -1
+			if raw.Control(func(fd uintptr) { n = int(fd) }) != nil {
+				return -1
+			}
+			return n
+		case interface{ NetConn() net.Conn }:
+			c = v.NetConn()
+		default:
+			return -1
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"heed/rules"
+	"heed/store"
+	"heed/wire"
+)
+
+// sayWhat tells the client in headers what was decided.
+func (c *call) sayWhat(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Response.Header
+	d := &c.x.Decision
+	if c.log {
+		h.Set("Heed-Feedback-Url", c.cfg.opt.PublicURL+"/heed/feedback")
+		h.Set("Heed-Feedback-Token", c.cfg.signer.sign(c.app.Name, c.x.ID, c.x.Facts.User, c.start))
+	}
+	h.Set("Heed-Ruleset", c.x.Head.String())
+	if t := d.Target; t.Upstream != "" {
+		h.Set("Heed-Target", t.Upstream+"/"+t.Model)
+	}
+	if len(d.Rules) == 0 {
+		return
+	}
+	applied, held := c.names(d.Rules)
+	if applied != "" {
+		h.Set("Heed-Rules", applied)
+	}
+	if held != "" {
+		h.Set("Heed-Holdout", held)
+	}
+}
+
+// names lists the rules that were injected and those withheld from this unit.
+func (c *call) names(ds []rules.RuleDecision) (applied, held string) {
+	var a, w strings.Builder
+	add := func(b *strings.Builder, d rules.RuleDecision) {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		r := rules.Rule{ID: d.ID, Version: d.Version}
+		b.WriteString(r.Ref())
+	}
+	injects := !c.x.Decision.Observed && !c.x.Decision.Resent
+	for _, d := range ds {
+		switch {
+		case d.Withheld:
+			add(&w, d)
+		case injects:
+			add(&a, d)
+		}
+	}
+	return a.String(), w.String()
+}
+
+// record gives the row to the queue. What takes time is left to prepare.
+func (c *call) record() {
+	if !c.log || c.app == nil || c.x.Method == fasthttp.MethodGet || c.x.Method == fasthttp.MethodHead {
+		return
+	}
+	x := c.x
+	if c.body != nil { // Bodies: prepare still needs it, and takes it out
+		x.Request = c.body
+		if len(x.Request) > store.MaxBodyBytes {
+			x.Request = append([]byte(nil), x.Request[:store.MaxBodyBytes]...)
+		}
+	}
+	if c.body != nil {
+		x.RequestBytes = int64(len(c.body))
+	}
+	x.Response = c.relay.copy
+	if c.relay.tap != nil {
+		take(x, &c.req, c.body, c.relay.tap.Answer())
+	}
+	if c.api == wire.Responses && x.Status == fasthttp.StatusOK {
+		// The next request of the chain may come at once.
+		c.g.chains.keep(x.App, c.tapped().Answer().ID, chain{x.Facts.Unit, x.Session})
+	}
+	c.g.queue.Record(x)
+}
+
+// maxJudged is how much of an answer's text checks and failures look at.
+const maxJudged = 256 << 10
+
+// prepare completes rows off the request path, just before they are written.
+func (g *Gateway) prepare(batch []*store.Exchange) {
+	cfg := g.cfg.Load()
+	tap := wire.NewTap(wire.Other, false, maxJudged)
+	var req wire.Request
+	for _, x := range batch {
+		a := cfg.apps[x.App]
+		if x.API != wire.Other && req.Parse(x.API, x.Request) == nil {
+			if len(x.Response) > 0 && !tapped(x) {
+				tap.Reset(x.API, x.Stream, maxJudged)
+				_, _ = tap.Write(x.Response)
+				take(x, &req, x.Request, tap.Answer())
+			}
+			g.sessions.find(x, &req)
+		}
+		if a == nil { // gone with a reload
+			continue
+		}
+		check(x, a.set.Load().Set())
+		x.Answer = cut(x.Answer, store.MaxCopyBytes)
+		g.metrics.tokens(x)
+		switch a.Bodies {
+		case None:
+			x.Request, x.Response, x.Answer = nil, nil, ""
+		case Redacted:
+			redactRow(x)
+		}
+	}
+}
+
+// tapped says whether the row has been completed from a tap on the way.
+func tapped(x *store.Exchange) bool { return x.ResponseID != "" || x.Finish != "" }
+
+// take writes what a tap saw of the answer into the row.
+func take(x *store.Exchange, r *wire.Request, body []byte, a wire.Answer) {
+	x.ResponseID, x.ResponseModel, x.Finish, x.Usage = a.ID, a.Model, a.Finish, a.Usage
+	x.Answer = a.Text
+	switch {
+	case x.Outcome == store.Cancelled && a.Complete:
+		x.Outcome = store.OK // the client closed after the end, as SDKs do
+	case x.Outcome == store.OK && x.Stream && x.Status == fasthttp.StatusOK && !a.Complete && a.Error == "":
+		x.Outcome = store.Truncated // closed cleanly, but before the API's own end
+	}
+	if x.Outcome != store.Cancelled {
+		x.Failures = wire.Failures(r, body, a)
+	}
+}
+
+// check says of every rule in scope, in both arms, whether the answer followed it.
+func check(x *store.Exchange, set *rules.Set) {
+	if x.Outcome != store.OK || x.Answer == "" {
+		return
+	}
+	for _, d := range x.Decision.Rules {
+		r := set.Rule(d.ID)
+		if r == nil || r.Version != d.Version || len(r.Checks) == 0 {
+			continue
+		}
+		ok := true
+		for _, s := range r.Checks {
+			ok = ok && s.Followed(x.Answer)
+		}
+		x.Checks = append(x.Checks, store.CheckResult{Rule: d.ID, Version: d.Version, Followed: ok})
+	}
+}

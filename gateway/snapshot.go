@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"heed/rules"
+	"heed/rules/match"
+)
+
+// appState is what an app has besides its configuration; it outlives reloads.
+type appState struct {
+	name     string
+	set      atomic.Pointer[rules.Compiled] // in force; swapped whole, never nil
+	loaded   atomic.Bool                    // set came from the store
+	common   sketch                         // values that too many requests share
+	inFlight atomic.Int64
+}
+
+func newAppState(name string) *appState {
+	s := &appState{name: name}
+	empty, err := rules.Compile(&rules.Set{App: name}, rules.Head{}, nil)
+	if err != nil {
+		panic("BUG: compile an empty rule set: " + err.Error())
+	}
+	s.set.Store(empty)
+	return s
+}
+
+// Times of refreshing rule sets.
+const (
+	loadTime  = 10 * time.Second // for one app's set and statistics
+	loadRetry = time.Second      // after an error; what is in force stays
+)
+
+// loadAll loads every app's rule set within ctx. What cannot be loaded keeps what
+// it has; refresh tries again.
+func (g *Gateway) loadAll(ctx context.Context, cfg *config) (ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, max(g.opt.Limits.StartLoad, loadTime))
+	defer cancel()
+	ok = true
+	for _, a := range cfg.apps {
+		if err := g.load(ctx, a.appState); err != nil {
+			ok = false
+			g.metrics.reloads.WithLabelValues("error").Inc()
+			if ctx.Err() == nil {
+				g.log.Error("rule set not loaded; the one in force stays", "app", a.Name, "error", err)
+			}
+		}
+	}
+	return ok
+}
+
+// load puts the app's head in force, if it is another one. Compiling is done here,
+// off the request path.
+func (g *Gateway) load(ctx context.Context, s *appState) error {
+	head, err := g.store.Head(ctx, s.name)
+	if err != nil {
+		return fmt.Errorf("read head: %w", err)
+	}
+	if head == s.set.Load().Head() {
+		s.loaded.Store(true)
+		return nil
+	}
+	set, err := g.store.Set(ctx, s.name, head.Hash)
+	if err != nil {
+		return fmt.Errorf("read rule set %s: %w", head, err)
+	}
+	var stats *match.Stats
+	if set.Stats != "" {
+		blob, err := g.store.Blob(ctx, s.name, set.Stats)
+		if err != nil {
+			return fmt.Errorf("read word statistics %s: %w", set.Stats, err)
+		}
+		if stats, err = match.UnmarshalStats(blob); err != nil {
+			return fmt.Errorf("word statistics %s: %w", set.Stats, err)
+		}
+	}
+	c, err := rules.Compile(set, head, stats)
+	if err != nil {
+		return err
+	}
+	s.set.Store(c)
+	s.loaded.Store(true)
+	g.metrics.reloads.WithLabelValues("ok").Inc()
+	g.log.Info("rule set in force", "app", s.name, "ruleset", head.String(), "rules", len(set.Rules))
+	return nil
+}
+
+// refresh follows the store until ctx is done: every change is in force as soon as
+// it is compiled. An error leaves what is in force and is tried again.
+func (g *Gateway) refresh(ctx context.Context) {
+	defer g.workers.Done()
+	var seen uint64
+	for ctx.Err() == nil {
+		seq, err := g.store.Wait(ctx, seen)
+		if err == nil && g.loadAll(ctx, g.cfg.Load()) {
+			seen = seq
+			continue
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Error("store does not say what changes", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(loadRetry):
+		}
+		if err == nil {
+			seen = 0 // ask again at once: this change is not in force yet
+		}
+	}
+}
+
+// shares is the part of a rule set's routing that this request may follow.
+func (c *config) shares(a *alias, set *rules.Set, step string) (shares []rules.Share, topic string) {
+	if a.Routing != "off" {
+		if p := set.Policy(a.Name, step); p != nil {
+			known := p.Shares
+			if !a.hasAll(known) { // rare: the file has lost a target
+				known = slices.DeleteFunc(slices.Clone(known), func(s rules.Share) bool { return !a.has(s) })
+			}
+			if usable(known) {
+				return known, p.Topic
+			}
+		}
+	}
+	return a.targets, ""
+}
+
+func usable(shares []rules.Share) bool {
+	for _, s := range shares {
+		if s.Weight > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *alias) hasAll(shares []rules.Share) bool {
+	for _, s := range shares {
+		if !a.has(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// has says whether the file allows the target: an approved policy cannot name
+// others.
+func (a *alias) has(s rules.Share) bool {
+	for _, t := range a.targets {
+		if t.Upstream == s.Upstream && t.Model == s.Model {
+			return true
+		}
+	}
+	return false
+}
