@@ -213,7 +213,7 @@ func (l *Learner) settle(ctx context.Context, f *store.Feedback) bool {
 	changes := store.Changes{App: f.App, Worker: l.opt.Worker}
 	why := oneLine(err.Error(), 200)
 	if n < maxTries {
-		changes.Handled = []store.Handled{{Feedback: f.ID, RetryAt: l.now().Add(firstRetry << n), Note: "will be tried again: " + why}}
+		changes.Handled = []store.Handled{{Feedback: f.ID, RetryAt: l.now().Add(time.Duration(n) * firstRetry), Note: "will be tried again: " + why}}
 	} else {
 		changes.Handled = []store.Handled{{Feedback: f.ID, Note: fmt.Sprintf("put aside after %d tries: %s", n, why)}}
 		changes.Audits = []store.Audit{{App: f.App, Time: l.now(), Actor: "learner", Action: "put-aside", Target: f.ID, Reason: why}}
