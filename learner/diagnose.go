@@ -166,7 +166,7 @@ func corrected(c Case, when string) (Diagnosis, bool) {
 		return Diagnosis{Kind: Instructs, Action: a, When: when, Reason: "it follows from what the person said the answer should have been"}, true
 	}
 	seen := Read(c.Exchange.Request)
-	known, context := stemSet(answer), stemSet(seen.Text)
+	known, context := stemSet(answer+" "+c.Exchange.Query), stemSet(seen.Text) // asking about it is not having it
 	fresh, absent := 0, 0
 	var lacking []string
 	for _, w := range contentWords(f.Correction) {

@@ -261,7 +261,9 @@ func TestLearner_OpenProposalsContradict(t *testing.T) {
 	if len(ps) != 2 {
 		t.Fatalf("%d proposals, want both sides", len(ps))
 	}
-	if i := slices.IndexFunc(ps, func(p *store.Proposal) bool { return len(p.Conflicts) == 1 && p.Conflicts[0].Proposal != "" && p.Opposed == 1 }); i < 0 {
+	if i := slices.IndexFunc(ps, func(p *store.Proposal) bool {
+		return len(p.Conflicts) == 1 && p.Conflicts[0].Proposal != "" && p.Opposed == 1
+	}); i < 0 {
 		t.Errorf("no proposal says that the other contradicts it: %+v %+v", ps[0].Conflicts, ps[1].Conflicts)
 	}
 }
