@@ -77,25 +77,58 @@ type belief struct {
 	p     float32
 }
 
-// selfTrain scores the queries with the rules' examples and returns soft counts.
+// selfTrain scores the queries with the rules' examples and returns soft counts
+// of the rules, then the rivals.
 func selfTrain(scopes []Scope, queries []string, s *Stats, opt FitOptions) []softClass {
-	cold, err := Compile(scopes, &Stats{texts: s.texts, totals: s.totals, counts: s.counts, langs: s.langs})
+	known := &Stats{texts: s.texts, totals: s.totals, counts: s.counts, langs: s.langs}
+	cold, err := Compile(scopes, known)
 	if err != nil {
 		return nil
 	}
-	beliefs := cold.believe(queries)
 	t := newTrainer(cold.lex, queries)
-	var out []softClass
-	for c, bs := range beliefs {
-		rule := cold.classes[c].rule
-		if rule < 0 || len(bs) == 0 {
-			continue
-		}
-		n := len(limited(scopes[rule].Examples))
-		out = append(out, t.train(softClass{scope: scopes[rule].ID}, bs, float32(softPerExample*n+softFree)))
+	rivals := t.rivals(cold, scopes, opt.Rivals)
+	known.soft = rivals
+	if cold, err = Compile(scopes, known); err != nil {
+		return nil
 	}
-	slices.SortStableFunc(out, func(a, b softClass) int { return cmp.Compare(a.scope, b.scope) })
-	return out
+	for round := 1; ; round++ {
+		known.soft = t.retrain(cold, rivals, round > 1)
+		if round == trainRounds {
+			return known.soft
+		}
+		known.warm = true
+		if cold, err = Compile(scopes, known); err != nil {
+			return nil
+		}
+	}
+}
+
+// trainRounds: in the second round the rivals, which learn too, keep the rules
+// from drifting to their neighbours; a third gains nothing (docs/scope.md).
+const trainRounds = 2
+
+// retrain returns the soft counts that an index's beliefs about the queries come
+// to. Clusters are as they were found unless relearn is set.
+func (t *trainer) retrain(ix *Index, clusters []softClass, relearn bool) []softClass {
+	var rules []softClass
+	if relearn {
+		clusters = nil
+	}
+	for c, bs := range ix.believe(t.queries) {
+		cl := &ix.classes[c]
+		switch {
+		case len(bs) == 0:
+		case cl.rule < 0 && cl.id == "":
+			if relearn {
+				clusters = append(clusters, t.mean(softClass{examples: rivalExamples}, bs))
+			}
+		default:
+			n := cl.examples
+			rules = append(rules, t.train(softClass{scope: cl.id}, bs, float32(softPerExample*n+softFree)))
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b softClass) int { return cmp.Compare(a.scope, b.scope) })
+	return append(rules, clusters...)
 }
 
 // believe returns, by class, the queries that it probably applies to.
@@ -136,7 +169,19 @@ func (t *trainer) train(c softClass, bs []belief, limit float32) softClass {
 	for _, b := range bs {
 		mass += b.p
 	}
-	scale := softShare * min(1, limit/mass)
+	return t.scaled(c, bs, softShare*min(1, limit/mass))
+}
+
+// mean is the mean of what bs say.
+func (t *trainer) mean(c softClass, bs []belief) softClass {
+	var mass float32
+	for _, b := range bs {
+		mass += b.p
+	}
+	return t.scaled(c, bs, 1/mass)
+}
+
+func (t *trainer) scaled(c softClass, bs []belief, scale float32) softClass {
 	for _, b := range bs {
 		t.add(t.queries[b.query], scale*b.p)
 	}

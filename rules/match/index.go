@@ -33,7 +33,10 @@ type comment struct {
 
 // class is a rule or a rival as compiled.
 type class struct {
-	rule        int        // index into the scopes; -1 for a rival
+	id          string // scope ID, "!" and a hash for counterexamples, empty for a cluster
+	rule        int    // index into the scopes; -1 for a rival
+	against     int    // the only rule that a rival competes with; -1 for all
+	examples    int
 	logExamples float32    // log2 of the number of examples
 	base        [4]float32 // baselines of the word, gram, soft word and soft gram likelihoods
 	warm        bool       // has soft counts
@@ -212,7 +215,7 @@ func (b *builder) rule(i int, s *Scope) {
 	if len(b.touched) == 0 {
 		return
 	}
-	c := class{rule: i, partition: s.Partition}
+	c := class{id: s.ID, rule: i, partition: s.Partition}
 	for _, id := range s.Sources {
 		c.sources = append(c.sources, b.intern("s"+id))
 	}
@@ -315,6 +318,7 @@ func (b *builder) end(c class, examples int, comment float32, soft *softClass) {
 		c.base[k] = log32(mu[k] / (sum[k] + mu[k]))
 	}
 	c.logExamples = log32(float32(max(examples, 1))) / math.Ln2
+	c.examples = examples
 	n := uint32(len(b.ix.classes))
 	for _, e := range b.touched {
 		w := &b.sum[e]

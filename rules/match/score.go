@@ -185,7 +185,7 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		}
 		total := float32(1)
 		for j := range cands {
-			if b := &ix.classes[cands[j].class]; i == j || !apart(a, b) {
+			if b := &ix.classes[cands[j].class]; i == j || b.competes(a) {
 				total += cands[j].weight
 			}
 		}
@@ -209,6 +209,14 @@ func insertHit(hits []Hit, h Hit) []Hit {
 		hits = hits[:MaxHits-1]
 	}
 	return slices.Insert(hits, i, h)
+}
+
+// competes reports whether c takes probability from the rule a.
+func (c *class) competes(a *class) bool {
+	if c.rule < 0 {
+		return c.against < 0 || c.against == a.rule
+	}
+	return !apart(a, c)
 }
 
 // apart reports rules that do not compete: those that rest on the same feedback
