@@ -42,6 +42,7 @@ type demo struct {
 	upstream string          // name of the model behind, for people
 	bare     string          // a model name that no alias changes
 	data     string
+	ends     []func() // in the order of starting
 }
 
 // Run starts everything and plays the script, or waits for Ctrl-C.
@@ -58,43 +59,46 @@ func (cmd demoCmd) Run(e *env) error {
 }
 
 // start brings up the model and Heed, on free ports for --once.
-func (cmd demoCmd) start(e *env) (d *demo, stop func(), err error) {
-	d = &demo{scene: simulate.Scenario(), data: cmd.Data}
-	var stops []func()
-	stop = func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
-		}
+func (cmd demoCmd) start(e *env) (*demo, func(), error) {
+	d := &demo{scene: simulate.Scenario(), data: cmd.Data}
+	if err := cmd.bringUp(e, d); err != nil {
+		d.stop()
+		return nil, nil, err
 	}
-	defer func() {
-		if err != nil {
-			stop()
-		}
-	}()
+	return d, d.stop, nil
+}
+
+func (d *demo) stop() {
+	for i := len(d.ends) - 1; i >= 0; i-- {
+		d.ends[i]()
+	}
+}
+
+func (cmd demoCmd) bringUp(e *env, d *demo) (err error) {
 	if d.data == "" {
 		if d.data, err = os.MkdirTemp("", "heed-demo-"); err != nil {
-			return nil, nil, err
+			return err
 		}
-		stops = append(stops, func() { _ = os.RemoveAll(d.data) })
+		d.ends = append(d.ends, func() { _ = os.RemoveAll(d.data) })
 	}
 	if cmd.Once {
 		cmd.Gateway, cmd.Admin = "127.0.0.1:0", "127.0.0.1:0"
 	}
 	conf, stopModel, err := cmd.configuration(d)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	stops = append(stops, stopModel)
+	d.ends = append(d.ends, stopModel)
 	log := slog.New(slog.DiscardHandler)
 	if cmd.Verbose {
 		log = slog.New(slog.NewTextHandler(e.errs, nil))
 	}
 	d.stack, err = startStack(e.ctx, conf, stackOptions{log: log})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	stops = append(stops, d.stack.stop)
-	return d, stop, nil
+	d.ends = append(d.ends, d.stack.stop)
+	return nil
 }
 
 // configuration writes the demo's heed.yaml: a shop's app with one key, and an

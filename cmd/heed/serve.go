@@ -106,42 +106,45 @@ type stack struct {
 
 // startStack opens the store and starts the parts. Whatever it began it ends
 // again when it returns an error.
-func startStack(ctx context.Context, c *configs.Config, o stackOptions) (s *stack, err error) {
+func startStack(ctx context.Context, c *configs.Config, o stackOptions) (*stack, error) {
 	if o.roles == 0 {
 		o.roles = allRoles
 	}
-	s = &stack{conf: c, log: o.log, failed: make(chan error, 3)}
-	defer func() {
-		if err != nil {
-			s.stop()
-		}
-	}()
-	if s.store, err = openStore(ctx, c, o.log); err != nil {
+	s := &stack{conf: c, log: o.log, failed: make(chan error, 3)}
+	if err := s.start(ctx, o.roles); err != nil {
+		s.stop()
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *stack) start(ctx context.Context, roles role) (err error) {
+	if s.store, err = openStore(ctx, s.conf, s.log); err != nil {
+		return err
 	}
 	s.onStop(func() {
 		if err := s.store.Close(); err != nil {
-			o.log.Error("store not closed cleanly", "error", err)
+			s.log.Error("store not closed cleanly", "error", err)
 		}
 	})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if o.roles&learnerRole != 0 {
+	if roles&learnerRole != 0 {
 		if err := s.startLearner(registry); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if o.roles&adminRole != 0 {
+	if roles&adminRole != 0 {
 		if err := s.startAdmin(registry); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if o.roles&gatewayRole != 0 {
+	if roles&gatewayRole != 0 {
 		if err := s.startGateway(registry); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // openStore opens the store that the configuration names.
