@@ -80,10 +80,10 @@ type CheckResult struct {
 type ExchangeFilter struct {
 	App     string // required
 	Limit   int
-	After   string // cursor of the page before
-	Bodies  bool   // with Request and Response
-	Since   time.Time
-	Until   time.Time
+	After   string    // cursor of the page before
+	Bodies  bool      // with Request and Response
+	Since   time.Time // arrived then or later
+	Until   time.Time // arrived earlier
 	Step    string
 	Session string
 	Unit    string
@@ -93,7 +93,7 @@ type ExchangeFilter struct {
 	Rule    string // id of a rule that was in scope
 	Outcome Outcome
 	Failure string
-	Text    string // words that must all occur in request, answer or a comment on it
+	Text    string // words that must all occur in request, answer or a comment on it; case does not count
 	Queries bool   // only those with a matched query
 }
 

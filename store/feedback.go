@@ -66,6 +66,6 @@ type FeedbackFilter struct {
 	Session  string
 	User     string
 	Since    time.Time
-	Bad      bool // only judgements that the answer was wrong
-	Text     string
+	Bad      bool   // only judgements that the answer was wrong
+	Text     string // words that must all occur in its texts; case does not count
 }

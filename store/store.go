@@ -47,7 +47,10 @@ const (
 // after they return. Every method that takes an app sees and changes that app's
 // data only. All respect ctx: a cancelled call returns its error, and a change
 // then either happened as a whole or not at all. Times are kept in UTC to the
-// millisecond. An unknown id, or one of another app, is ErrNotFound.
+// millisecond. An unknown id, or one of another app, is ErrNotFound. An empty app
+// is refused. A list holds at most MaxPage items, DefaultPage when Limit is 0, and
+// following its cursor visits every item once. A cursor that the store did not
+// give is refused.
 type Store interface {
 	ExchangeStore
 	FeedbackStore
@@ -68,16 +71,19 @@ type Store interface {
 	// Health returns nil if a change could be committed now.
 	Health(ctx context.Context) error
 
-	io.Closer // Close flushes what was written and releases the files; later calls return ErrClosed.
+	// Close flushes what was written and releases the files; later calls return
+	// ErrClosed.
+	io.Closer
 }
 
 // ExchangeStore keeps the log of exchanges.
 type ExchangeStore interface {
-	// WriteExchanges adds the exchanges in one transaction. An id that is there
-	// already is left as it is, so a batch can be written again after an error.
-	// Up to one second of it may be lost by kill -9 or power loss; a gap found at
-	// the next start is recorded (Gaps). One exchange that cannot be encoded does
-	// not stop the others: it is skipped and named in the error.
+	// WriteExchanges adds the exchanges in one transaction (one for each
+	// MaxBatchRecords). An id that is there already is left as it is, so a batch
+	// can be written again after an error. Up to one second of it may be lost by
+	// kill -9 or power loss; a gap found at the next start is recorded (Gaps). One
+	// exchange that cannot be encoded does not stop the others: it is skipped and
+	// named in the error. Bodies, query and answer are cut to their limits.
 	WriteExchanges(ctx context.Context, xs []*Exchange) error
 
 	// Exchange returns one exchange with its bodies.
@@ -87,8 +93,9 @@ type ExchangeStore interface {
 	// that id (chatcmpl-…, resp_…, msg_…).
 	ExchangeByResponse(ctx context.Context, app, responseID string) (*Exchange, error)
 
-	// Exchanges lists exchanges newest first, without bodies unless the filter
-	// asks for them. next is "" at the end, else the cursor of the next page.
+	// Exchanges lists exchanges newest first, by arrival, then id, without bodies
+	// unless the filter asks for them. next is "" at the end, else the cursor of
+	// the next page. All fields of the filter that are set must hold.
 	Exchanges(ctx context.Context, f ExchangeFilter) (xs []*Exchange, next string, err error)
 
 	// Gaps tells how many exchanges are known to be missing from the log.
@@ -104,16 +111,19 @@ type FeedbackStore interface {
 	// AddFeedback commits f durably (fsync) before it returns, gives it a fresh
 	// id when it has none, and returns the stored record. With f.Key set, the same
 	// key and Digest again returns the first record and created false; another
-	// Digest is ErrReused. The exchange need not exist yet. Later feedback of the
-	// same person on the same exchange sets SupersededBy on the earlier one; both
-	// are kept. The same person is the same User, or no User with the same Source:
-	// whoever holds an exchange's token speaks for one person.
+	// Digest is ErrReused, and so is an ID that is there already. The exchange need
+	// not exist yet. Later feedback of the same person on the same exchange sets
+	// SupersededBy on the earlier one; both are kept. The same person is the same
+	// User, or no User with the same Source: whoever holds an exchange's token
+	// speaks for one person. A text above MaxTextBytes is ErrTooLarge. A record
+	// without a Time gets the present.
 	AddFeedback(ctx context.Context, f *Feedback) (stored *Feedback, created bool, err error)
 
 	// FeedbackByID returns one record.
 	FeedbackByID(ctx context.Context, app, id string) (*Feedback, error)
 
-	// Feedback lists records, newest first.
+	// Feedback lists records, newest first. All fields of the filter that are set
+	// must hold; retracted and superseded records are listed too.
 	Feedback(ctx context.Context, f FeedbackFilter) (fs []*Feedback, next string, err error)
 
 	// Retract marks the record as taken back, durably, and makes it Pending again
@@ -129,20 +139,28 @@ type FeedbackStore interface {
 type LearnerStore interface {
 	// Pending returns up to limit feedback records of all apps that the learner
 	// has not handled yet and that are due, oldest first. Where several learners
-	// share the store, each record goes to one of them at a time.
+	// share the store, each record goes to one of them at a time: for some minutes
+	// it is its worker's, who gets it again when it asks again.
 	Pending(ctx context.Context, worker string, limit int) ([]*Feedback, error)
 
 	// Commit makes the learner's changes in one transaction: handled feedback,
 	// proposals and findings all or nothing. A proposal or finding whose Version
 	// is not the stored one plus one (1 for a new one) is ErrConflict; read again
-	// and decide anew.
+	// and decide anew. Handled feedback that another worker holds is ErrConflict,
+	// an unknown one ErrNotFound. Feedback that was retracted after Pending gave it
+	// out stays pending. A nil Link keeps the link that was there; a link makes the
+	// record one on its exchange, also for SupersededBy.
 	Commit(ctx context.Context, c Changes) error
 
+	// Proposal returns one proposal.
 	Proposal(ctx context.Context, app, id string) (*Proposal, error)
+
 	// Proposals lists proposals, newest change first.
 	Proposals(ctx context.Context, f ProposalFilter) (ps []*Proposal, next string, err error)
 
+	// Finding returns one finding.
 	Finding(ctx context.Context, app, id string) (*Finding, error)
+
 	// Findings lists findings, newest change first.
 	Findings(ctx context.Context, f FindingFilter) (fs []*Finding, next string, err error)
 }
@@ -160,22 +178,28 @@ type RuleStore interface {
 
 	// Publish makes set the app's head if the head's epoch is still base, in one
 	// durable step with the audit entry, the rule versions that changed, and (with
-	// a.Proposal) the proposal, which must still be open at a.ProposalVersion and
-	// becomes approved. It returns ErrConflict if somebody else was first. The new
+	// a.Proposal) the proposal, which must still be open or snoozed at
+	// a.ProposalVersion and becomes approved, one version on, decided by a.Actor.
+	// It returns ErrConflict if somebody else was first. The new
 	// epoch is base+1, also when the set is one that was in force before. An
 	// invalid set is refused.
 	Publish(ctx context.Context, app string, base rules.Epoch, set *rules.Set, a Audit) (rules.Head, error)
 
 	// RuleVersions lists every version of the app's rules that was ever in force,
-	// each in its newest state; with id only that rule's, newest version first.
+	// each in its newest state, by id, newest version first; with id only that
+	// rule's. A version that a newer one replaced is superseded; a newer one that a
+	// roll-back replaced is paused.
 	RuleVersions(ctx context.Context, app, id string) ([]rules.Rule, error)
 
 	// PutBlob keeps word statistics under their hash (hex SHA-256, 32 digits) and
-	// returns it. Blob returns them, checked against the hash (ErrCorrupt).
+	// returns it; above MaxBlobBytes is ErrTooLarge.
 	PutBlob(ctx context.Context, app string, b []byte) (hash string, err error)
+
+	// Blob returns what PutBlob kept, checked against the hash (ErrCorrupt).
 	Blob(ctx context.Context, app, hash string) ([]byte, error)
 
-	// AddAudit appends an entry for a change that is no Publish.
+	// AddAudit appends an entry for a change that is no Publish; Number, Previous
+	// and Hash are the store's.
 	AddAudit(ctx context.Context, a Audit) error
 
 	// Audits lists entries newest first. Each entry's Hash covers the one before.

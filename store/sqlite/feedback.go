@@ -94,10 +94,10 @@ func (r *record) insert(ctx context.Context, w *writer) error {
 		return err
 	}
 	var n int64
-	err := w.one(ctx, []any{&n}, `INSERT INTO feedback(app, id, at, key, digest, exchange, response, session, user, bad, rating, doc, due)
-		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT(app, id) DO NOTHING RETURNING n`,
+	err := w.one(ctx, []any{&n}, `INSERT INTO feedback(app, id, at, key, digest, exchange, response, session, user, source, bad, rating, doc, due)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT(app, id) DO NOTHING RETURNING n`,
 		f.App, f.ID, f.Time.UnixMilli(), null(f.Key), f.Digest, null(f.ExchangeID), null(f.ResponseID), null(f.Session),
-		null(f.User), f.Bad(), f.Rating, r.doc)
+		null(f.User), f.Source, f.Bad(), f.Rating, r.doc)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("feedback %q: %w", f.ID, store.ErrReused)
 	}
@@ -109,16 +109,25 @@ func (r *record) insert(ctx context.Context, w *writer) error {
 			return err
 		}
 	}
-	return supersede(ctx, w, f.App, f.ExchangeID, f.User, n, f.ID)
+	return supersede(ctx, w, f.App, f.ExchangeID, n)
 }
 
-// supersede marks the same person's earlier records on the exchange.
-func supersede(ctx context.Context, w *writer, app, exchange, user string, n int64, by string) error {
-	if exchange == "" || user == "" {
+// supersede settles which of the records of record n's person on the exchange
+// hold: n ends the ones before it, and the first after it ends n. The same person
+// is the same user, or none from the same source.
+func supersede(ctx context.Context, w *writer, app, exchange string, n int64) error {
+	if exchange == "" {
 		return nil
 	}
-	_, err := w.exec(ctx, `UPDATE feedback SET superseded = ?
-		WHERE app = ? AND exchange = ? AND user = ? AND n < ? AND superseded IS NULL`, by, app, exchange, user, n)
+	const same = ` o.app = f.app AND o.exchange = f.exchange AND o.user IS f.user AND (o.user IS NOT NULL OR o.source = f.source) `
+	_, err := w.exec(ctx, `UPDATE feedback AS o SET superseded = f.id FROM feedback AS f
+		WHERE f.n = ?1 AND o.app = ?2 AND o.exchange = ?3 AND o.n < ?1 AND o.superseded IS NULL AND`+same, n, app, exchange)
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(ctx, `UPDATE feedback AS f SET superseded = (SELECT o.id FROM feedback o
+			WHERE o.app = ?2 AND o.exchange = ?3 AND o.n > ?1 AND`+same+`ORDER BY o.n LIMIT 1)
+		WHERE f.n = ?1 AND f.superseded IS NULL`, n, app, exchange)
 	return err
 }
 

@@ -216,10 +216,10 @@ func (t *turn) apply(ctx context.Context, w *writer) error {
 // was handed out stays pending; one that another worker holds is a conflict.
 func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
 	var n, claimed, revision int64
-	var worker, user, id string
+	var worker string
 	var claim *int64
-	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision, &user, &id}, `SELECT n, claimed, coalesce(worker, ''), claim, revision,
-		coalesce(user, ''), id FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
+	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision},
+		`SELECT n, claimed, coalesce(worker, ''), claim, revision FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
 	if err != nil {
 		return err
 	}
@@ -242,22 +242,7 @@ func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
 	if err != nil {
 		return err
 	}
-	return supersedeLinked(ctx, w, t.app, l.ExchangeID, user, n, id)
-}
-
-// supersedeLinked does for a record whose exchange became known by its link what
-// AddFeedback does when the exchange was named.
-func supersedeLinked(ctx context.Context, w *writer, app, exchange, user string, n int64, id string) error {
-	if exchange == "" || user == "" {
-		return nil
-	}
-	if err := supersede(ctx, w, app, exchange, user, n, id); err != nil {
-		return err
-	}
-	_, err := w.exec(ctx, `UPDATE feedback SET superseded = (SELECT l.id FROM feedback l
-			WHERE l.app = ?1 AND l.exchange = ?2 AND l.user = ?3 AND l.n > ?4 ORDER BY l.n LIMIT 1)
-		WHERE n = ?4 AND superseded IS NULL`, app, exchange, user, n)
-	return err
+	return supersede(ctx, w, t.app, l.ExchangeID, n)
 }
 
 // put writes a proposal or finding if its version is the stored one plus one.

@@ -317,12 +317,12 @@ func (s *Store) AddAudit(ctx context.Context, a store.Audit) error {
 
 // appendAudit numbers the entry, ties it to the one before, and appends it.
 func appendAudit(ctx context.Context, w *writer, a store.Audit) error {
+	a.Number, a.Previous, a.Hash = 0, "", "" // whatever the caller wrote there
 	err := w.one(ctx, []any{&a.Number, &a.Previous}, `SELECT number, hash FROM audit_head WHERE app = ?`, a.App)
 	if err != nil && !isNotFound(err) {
 		return err
 	}
 	a.Number++
-	a.Hash = ""
 	b, err := json.Marshal(&a)
 	if err != nil {
 		return err

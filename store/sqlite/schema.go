@@ -35,7 +35,7 @@ CREATE TABLE feedback(
 	n INTEGER PRIMARY KEY AUTOINCREMENT,
 	app TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
 	key TEXT, digest TEXT NOT NULL,
-	exchange TEXT, response TEXT, session TEXT, user TEXT,
+	exchange TEXT, response TEXT, session TEXT, user TEXT, source TEXT NOT NULL,
 	bad INTEGER NOT NULL, rating REAL, doc BLOB NOT NULL,
 	retracted INTEGER NOT NULL DEFAULT 0, superseded TEXT,
 	link BLOB, linked TEXT, alias TEXT, step TEXT, upstream TEXT, model TEXT,

@@ -1,0 +1,215 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+var learnerCases = []Case{
+	{"Pending/Order", "Pending returns up to limit feedback records of all apps that the learner has not handled yet and that are due, oldest first.", func(t *testing.T, s store.Store) {
+		var ids []string
+		for i, app := range []string{"shop", "other", "shop", "shop"} {
+			f := said(app, "", "ann", 1)
+			f.Time = at(i)
+			ids = append(ids, add(t, s, f).ID)
+		}
+		ps, err := s.Pending(t.Context(), "w", 3)
+		ok(t, err)
+		same(t, feedbackIDs(ps), ids[:3])
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{
+			{Feedback: ids[0]}, {Feedback: ids[2], RetryAt: time.Now().Add(time.Hour)}, {Feedback: ids[3], RetryAt: time.Now().Add(-time.Second)},
+		}})
+		ps, err = s.Pending(t.Context(), "w", 10)
+		ok(t, err)
+		same(t, feedbackIDs(ps), []string{ids[1], ids[3]})
+	}},
+	{"Pending/OneWorker", "Where several learners share the store, each record goes to one of them at a time: for some minutes it is its worker's, who gets it again when it asks again.", func(t *testing.T, s store.Store) {
+		for range 40 {
+			add(t, s, said("shop", "", "ann", 1))
+		}
+		var mu sync.Mutex
+		by := map[string]string{}
+		together(8, func(i int) {
+			worker := fmt.Sprint("w", i%4)
+			ps, err := s.Pending(t.Context(), worker, 7)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			for _, p := range ps {
+				if by[p.ID] != "" && by[p.ID] != worker {
+					t.Errorf("record %s went to %s and %s", p.ID, by[p.ID], worker)
+				}
+				by[p.ID] = worker
+			}
+		})
+		first, err := s.Pending(t.Context(), "w0", 7)
+		ok(t, err)
+		again, err := s.Pending(t.Context(), "w0", 7)
+		ok(t, err)
+		same(t, feedbackIDs(again), feedbackIDs(first))
+	}},
+	{"Commit/Whole", "Commit makes the learner's changes in one transaction: handled feedback, proposals and findings all or nothing.", func(t *testing.T, s store.Store) {
+		f := add(t, s, said("shop", "", "ann", 1))
+		c := store.Changes{
+			App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID, Note: "proposed"}},
+			Proposals: []*store.Proposal{proposal("shop", "p1", 1)}, Findings: []*store.Finding{finding("shop", "f1", 2)},
+			Audits: []store.Audit{{App: "shop", Time: at(0), Actor: "learner", Action: "propose"}},
+		}
+		is(t, s.Commit(t.Context(), c), store.ErrConflict) // the finding is not new
+		_, err := s.Proposal(t.Context(), "shop", "p1")
+		is(t, err, store.ErrNotFound)
+		as, _, err := s.Audits(t.Context(), store.AuditFilter{App: "shop"})
+		ok(t, err)
+		ps, err := s.Pending(t.Context(), "w", 10)
+		ok(t, err)
+		same(t, [2]int{len(as), len(ps)}, [2]int{0, 1})
+		c.Findings[0].Version = 1
+		commit(t, s, c)
+		s = reopen(t, s)
+		p, err := s.Proposal(t.Context(), "shop", "p1")
+		ok(t, err)
+		same(t, p, c.Proposals[0])
+		g, err := s.Finding(t.Context(), "shop", "f1")
+		ok(t, err)
+		same(t, g, c.Findings[0])
+		ps, err = s.Pending(t.Context(), "w", 10)
+		ok(t, err)
+		same(t, len(ps), 0)
+	}},
+	{"Commit/Versions", "A proposal or finding whose Version is not the stored one plus one (1 for a new one) is ErrConflict; read again and decide anew.", func(t *testing.T, s store.Store) {
+		try := func(v int) error {
+			err := s.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{proposal("shop", "p", v)}})
+			other := s.Commit(t.Context(), store.Changes{App: "shop", Findings: []*store.Finding{finding("shop", "f", v)}})
+			if (err == nil) != (other == nil) {
+				t.Fatalf("version %d: proposal %v, finding %v", v, err, other)
+			}
+			return err
+		}
+		is(t, try(2), store.ErrConflict)
+		ok(t, try(1))
+		is(t, try(1), store.ErrConflict)
+		is(t, try(3), store.ErrConflict)
+		ok(t, try(2))
+		won := make([]int, 8)
+		together(len(won), func(i int) {
+			if s.Commit(t.Context(), store.Changes{App: "shop", Findings: []*store.Finding{finding("shop", "f", 3)}}) == nil {
+				won[i] = 1
+			}
+		})
+		if n := slices.Index(won, 1); n < 0 || slices.Contains(won[n+1:], 1) {
+			t.Fatalf("parallel commits of one version: won %v, want exactly one", won)
+		}
+	}},
+	{"Commit/Claims", "Handled feedback that another worker holds is ErrConflict, an unknown one ErrNotFound.", func(t *testing.T, s store.Store) {
+		f := add(t, s, said("shop", "", "ann", 1))
+		_, err := s.Pending(t.Context(), "w1", 10)
+		ok(t, err)
+		is(t, s.Commit(t.Context(), store.Changes{App: "shop", Worker: "w2", Handled: []store.Handled{{Feedback: f.ID}}}), store.ErrConflict)
+		is(t, s.Commit(t.Context(), store.Changes{App: "shop", Worker: "w1", Handled: []store.Handled{{Feedback: "none"}}}), store.ErrNotFound)
+		commit(t, s, store.Changes{App: "shop", Worker: "w1", Handled: []store.Handled{{Feedback: f.ID}}})
+	}},
+	{"Commit/Retracted", "Feedback that was retracted after Pending gave it out stays pending.", func(t *testing.T, s store.Store) {
+		f := add(t, s, said("shop", "", "ann", 1))
+		_, err := s.Pending(t.Context(), "w", 10)
+		ok(t, err)
+		ok(t, s.Retract(t.Context(), "shop", f.ID))
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID}}})
+		ps, err := s.Pending(t.Context(), "w", 10)
+		ok(t, err)
+		if len(ps) != 1 || ps[0].Retracted.IsZero() {
+			t.Fatalf("got %+v, want the retracted record", ps)
+		}
+	}},
+	{"Commit/Link", "A nil Link keeps the link that was there; a link makes the record one on its exchange, also for SupersededBy.", func(t *testing.T, s store.Store) {
+		x := store.NewID()
+		link := &store.Link{
+			ExchangeID: x, Time: at(1), Step: "answer", Alias: "support", Unit: "u", Query: strings.Repeat("q", store.MaxCopyBytes+1), Answer: "a",
+			Rules: []rules.RuleDecision{{ID: "r_x", Version: 1, Propensity: 1}}, Target: rules.TargetDecision{Upstream: "main", Model: "small"},
+		}
+		byResponse := add(t, s, &store.Feedback{App: "shop", User: "ann", ResponseID: "resp_1", Comment: "no"})
+		later := add(t, s, said("shop", x, "ann", 1))
+		commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: byResponse.ID, Link: link}}})
+		commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: byResponse.ID}}})
+		got, err := s.FeedbackByID(t.Context(), "shop", byResponse.ID)
+		ok(t, err)
+		want := *link
+		want.Query = want.Query[:store.MaxCopyBytes]
+		same(t, got.Link, &want)
+		same(t, got.SupersededBy, later.ID)
+		fs, _, err := s.Feedback(t.Context(), store.FeedbackFilter{App: "shop", Exchange: x})
+		ok(t, err)
+		same(t, len(fs), 2)
+	}},
+	{"Proposals", "Proposal returns one proposal. Proposals lists proposals, newest change first.", func(t *testing.T, s store.Store) {
+		for _, id := range []string{"a", "b", "c", "d"} {
+			commit(t, s, store.Changes{App: "shop", Proposals: []*store.Proposal{proposal("shop", id, 1)}})
+		}
+		b := proposal("shop", "b", 2)
+		b.State, b.Ops = store.Rejected, []rules.Operation{{Kind: rules.Retire, IDs: []string{"r_old"}}}
+		commit(t, s, store.Changes{App: "shop", Proposals: []*store.Proposal{b}})
+		walk := func(f store.ProposalFilter) (ids string) {
+			f.App = "shop"
+			ps, err := pages(func(after string) ([]*store.Proposal, string, error) {
+				f.After = after
+				return s.Proposals(t.Context(), f)
+			})
+			ok(t, err)
+			for _, p := range ps {
+				ids += p.ID
+			}
+			return ids
+		}
+		same(t, walk(store.ProposalFilter{}), "bdca")
+		same(t, walk(store.ProposalFilter{Limit: 2}), "bdca")
+		same(t, walk(store.ProposalFilter{State: store.Open}), "dca")
+		same(t, walk(store.ProposalFilter{Rule: "r_old"}), "b")
+		same(t, walk(store.ProposalFilter{Rule: "r_ol"}), "")
+		p, err := s.Proposal(t.Context(), "shop", "b")
+		ok(t, err)
+		same(t, p, b)
+		same(t, p.Digest(), b.Digest())
+	}},
+	{"Findings", "Finding returns one finding. Findings lists findings, newest change first.", func(t *testing.T, s store.Store) {
+		for _, id := range []string{"a", "b", "c"} {
+			commit(t, s, store.Changes{App: "shop", Findings: []*store.Finding{finding("shop", id, 1)}})
+		}
+		a := finding("shop", "a", 2)
+		a.State = "resolved"
+		commit(t, s, store.Changes{App: "shop", Findings: []*store.Finding{a}})
+		walk := func(f store.FindingFilter) (ids string) {
+			f.App = "shop"
+			fs, err := pages(func(after string) ([]*store.Finding, string, error) {
+				f.After = after
+				return s.Findings(t.Context(), f)
+			})
+			ok(t, err)
+			for _, f := range fs {
+				ids += f.ID
+			}
+			return ids
+		}
+		same(t, walk(store.FindingFilter{Limit: 1}), "acb")
+		same(t, walk(store.FindingFilter{State: "open"}), "cb")
+		f, err := s.Finding(t.Context(), "shop", "a")
+		ok(t, err)
+		same(t, f, a)
+	}},
+}
+
+// together runs fn n times at once and waits.
+func together(n int, fn func(i int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { fn(i) })
+	}
+	wg.Wait()
+}
