@@ -182,4 +182,3 @@ func TestGateway_Health(t *testing.T) {
 		}
 	}
 }
-

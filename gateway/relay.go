@@ -35,52 +35,55 @@ type relay struct {
 func (c *call) answer(ctx *fasthttp.RequestCtx) {
 	r := &ctx.Response
 	n := c.resp.Header.ContentLength()
-	r.SetStatusCode(c.resp.StatusCode())
+	c.relay.stream = bytes.HasPrefix(c.resp.Header.ContentType(), []byte("text/event-stream"))
+	c.relay.body = c.resp.BodyStream()
+	short := c.relay.body != nil && !c.relay.stream && n >= 0 && n <= smallAnswer && c.hold(int64(n))
+	if short {
+		if e := c.readShort(n); e != nil {
+			c.refuse(ctx, e)
+			return
+		}
+	}
+	c.x.Stream = c.relay.stream
+	c.x.Status = c.resp.StatusCode()
+	r.SetStatusCode(c.x.Status)
 	copyAnswer(&r.Header, &c.resp.Header)
 	c.sayWhat(ctx)
 	if len(r.Header.Peek("X-Request-Id")) == 0 {
 		r.Header.Set("X-Request-Id", c.x.ID)
 	}
-	c.x.Status = c.resp.StatusCode()
-	c.relay.stream = bytes.HasPrefix(c.resp.Header.ContentType(), []byte("text/event-stream"))
-	c.x.Stream = c.relay.stream
-	c.relay.body = c.resp.BodyStream()
 	switch {
+	case short:
+		r.SetBodyRaw(c.relay.copy)
+		c.finish(c.outcome())
 	case c.relay.body == nil: // HEAD, 204, 304
 		r.SkipBody = true
 		c.relay.ended = true
 		c.finish(c.outcome())
-	case !c.relay.stream && n >= 0 && n <= smallAnswer && c.hold(int64(n)):
-		c.whole(ctx, n)
 	default:
-		c.relay.full = !c.log || c.app.Bodies == None && c.api == wire.Other
-		r.ImmediateHeaderFlush = c.relay.stream
+		c.relay.full = !c.log || c.api == wire.Other
+		r.ImmediateHeaderFlush = true
 		r.SetBodyStream(c, max(n, -1))
 	}
 }
 
-// whole reads a short answer and gives it to the response and to the row alike.
-func (c *call) whole(ctx *fasthttp.RequestCtx, n int) {
+// readShort reads a short answer into memory that the response and the row share.
+func (c *call) readShort(n int) *Error {
 	b := make([]byte, n)
-	at := 0
-	for at < n {
+	for at := 0; at < n; {
 		if c.lease.reader.Buffered() == 0 {
 			c.await()
 		}
 		k, err := c.relay.body.Read(b[at:])
 		at += k
 		if err != nil && at < n {
-			e := c.broke(err)
-			ctx.Response.Reset()
-			c.refuse(ctx, e)
-			return
+			return c.broke(err)
 		}
 	}
 	c.x.Timing.First = time.Since(c.start).Microseconds()
 	c.relay.copy, c.relay.ended = b, true
 	c.x.ResponseBytes = int64(n)
-	ctx.Response.SetBodyRaw(b)
-	c.finish(c.outcome())
+	return nil
 }
 
 // await sets the deadline for the next part of the answer.
