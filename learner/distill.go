@@ -72,13 +72,10 @@ func condition(when, query string, known Frequencies) string {
 
 // Problems says why a rule must not be approved: the safety of every text of it
 // that is injected.
-func Problems(r *rules.Rule, said string, domains []string) []check.Problem {
+func Problems(r *rules.Rule, domains []string) []check.Problem {
 	out := check.Safety(r.Action, domains)
 	if r.Scope.AppliesWhen != "" {
 		out = append(out, check.Safety(r.Scope.AppliesWhen, domains)...)
-	}
-	if n := len([]rune(strings.TrimSpace(said))); n > rules.MaxActionRunes {
-		out = append(out, check.Problem{Code: check.CodeLength, Message: "the instruction was longer than a rule may be and was cut"})
 	}
 	return out
 }

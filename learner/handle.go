@@ -249,7 +249,7 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 	r.Checks = check.Compile(r.Action)
 	p.Conflicts = Conflicting(r, s.set, s.open, p.ID, s.stats)
 	p.Ops = shape(p.Ops[0], p.Conflicts, s.set)
-	p.Problems = Problems(r, "", s.policy.Domains)
+	p.Problems = Problems(r, s.policy.Domains)
 	p.Opposed = opposed(p, s.open)
 	p.Title, p.Tokens = title(p.Ops[0].Kind, r), rules.Tokens(r)
 	t, err := store.TouchOfOps(ctx, l.opt.Store, s.app, p.Ops, 0)

@@ -269,6 +269,7 @@ func (l *Learner) committed(ctx context.Context, s *state, f *store.Feedback) {
 	a.dirty = true
 	if f.Rating != nil {
 		a.rated = true
+		a.ratings++
 	}
 	for _, id := range s.order {
 		l.approve(ctx, s.policy, s.proposals[id])

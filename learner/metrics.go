@@ -15,6 +15,7 @@ type metrics struct {
 	errors    prometheus.Counter
 	refreshes prometheus.Counter
 	approved  prometheus.Counter
+	paused    prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -25,11 +26,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		errors:    prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_store_errors_total", Help: "Times that the store did not answer the learner."}),
 		refreshes: prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_refreshes_total", Help: "Published refreshes of word statistics."}),
 		approved:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_auto_approved_total", Help: "Proposals approved by the app's policy."}),
+		paused:    prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_paused_total", Help: "Rules paused because they harm."}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved} {
+	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved, m.paused} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register learner metrics: %w", err)
 		}

@@ -23,6 +23,10 @@ type appState struct {
 	looked    time.Time // when tend last looked
 	dirty     bool      // feedback was handled since
 	rated     bool      // a rating was
+	ratings   int       // how many were, in this process
+	watched   map[string]*watched
+	next      int // index of the rule whose turn to be watched it is
+	seenAt    time.Time
 	tended    rules.Head
 	refreshed refreshMark
 	busy      bool // a refresh is running; done tells its end

@@ -51,6 +51,10 @@ func (l *Learner) tend(ctx context.Context) {
 			a.busy = false
 		default:
 		}
+		if due(a.seenAt, now, l.opt.RefreshEvery) {
+			a.seenAt = now
+			l.fail(ctx, name, "watch rules", l.watch(ctx, name))
+		}
 		head, err := l.opt.Store.Head(ctx, name)
 		if err != nil {
 			l.fail(ctx, name, "read head", err)
@@ -222,8 +226,8 @@ func (l *Learner) refit(ctx context.Context, s *state, p *store.Proposal) error 
 	next := cloneProposal(p)
 	r := next.Rule()
 	switch old := (*rules.Rule)(nil); {
-	case r == nil, next.Ops[0].Kind == rules.Revise && s.set.Rule(r.ID) == nil:
-		next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "the rule that it changes is no longer in force"
+	case r == nil, next.Ops[0].Kind == rules.Resume, next.Ops[0].Kind == rules.Revise && s.set.Rule(r.ID) == nil:
+		next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "the rules in force moved, so that it no longer changes anything"
 		s.put(next)
 		return nil
 	case next.Ops[0].Kind == rules.Revise:
