@@ -1,0 +1,523 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+	"heed/wire"
+)
+
+// list are the parameters of every list.
+var list = []string{"limit", "after"}
+
+// in reads the query of a call that takes only an app, and finds the app.
+func (c *call) in(known ...string) (string, *params, error) {
+	p := c.params(known...)
+	if p.err != nil {
+		return "", p, p.err
+	}
+	app, err := c.appOr(p.text("app"))
+	return app, p, err
+}
+
+// body is in for a call with a JSON body.
+func (c *call) body(v any) (string, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return "", err
+	}
+	return app, c.decode(v)
+}
+
+var exchangeParams = append([]string{"bodies", "since", "until", "step", "session", "unit", "user", "alias", "target",
+	"rule", "outcome", "failure", "text", "queries"}, list...)
+
+var outcomes = []string{"ok", "cancelled", "truncated", "upstream_error", "timeout", "refused"}
+
+func exchangeFilter(app string, p *params) store.ExchangeFilter {
+	return store.ExchangeFilter{
+		App: app, Limit: p.limit(), After: p.text("after"), Bodies: p.bool("bodies"),
+		Since: p.time("since"), Until: p.time("until"),
+		Step: p.text("step"), Session: p.text("session"), Unit: p.text("unit"), User: p.text("user"),
+		Alias: p.text("alias"), Target: p.text("target"), Rule: p.text("rule"),
+		Outcome: store.Outcome(p.one("outcome", outcomes...)), Failure: p.text("failure"),
+		Text: p.text("text"), Queries: p.bool("queries"),
+	}
+}
+
+func (a *Admin) apiExchanges(c *call) (any, error) {
+	app, p, err := c.in(exchangeParams...)
+	if err != nil {
+		return nil, err
+	}
+	f := exchangeFilter(app, p)
+	if p.err != nil {
+		return nil, p.err
+	}
+	xs, next, err := a.store.Exchanges(c.r.Context(), f)
+	return pageOf(xs, next), err
+}
+
+// exchangeView is an exchange with its bodies as text and as a conversation.
+type exchangeView struct {
+	*store.Exchange
+	RequestText  string       `json:"request_text,omitempty"` // bytes that are not UTF-8 replaced
+	ResponseText string       `json:"response_text,omitempty"`
+	Conversation []turnOfTalk `json:"conversation"`
+	Tools        []string     `json:"tools,omitempty"`
+}
+
+type turnOfTalk struct {
+	Role  string     `json:"role"`
+	Text  string     `json:"text,omitempty"`
+	Calls []toolCall `json:"tool_calls,omitempty"`
+	Media []string   `json:"media,omitempty"`
+}
+
+type toolCall struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+func viewOf(x *store.Exchange) exchangeView {
+	talk := wire.View(x.API, x.Request, x.Response)
+	v := exchangeView{Exchange: x, RequestText: string(x.Request), ResponseText: string(x.Response), Tools: talk.Tools, Conversation: []turnOfTalk{}}
+	for _, m := range talk.Messages {
+		t := turnOfTalk{Role: m.Role, Text: m.Text, Media: m.Media}
+		for _, call := range m.Calls {
+			t.Calls = append(t.Calls, toolCall{call.Name, call.Arguments})
+		}
+		v.Conversation = append(v.Conversation, t)
+	}
+	return v
+}
+
+func (a *Admin) apiExchange(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.store.Exchange(c.r.Context(), app, c.id())
+	if err != nil {
+		return nil, err
+	}
+	return viewOf(x), nil
+}
+
+func (a *Admin) apiWhy(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.whyOf(c.r.Context(), app, c.id())
+}
+
+func (a *Admin) apiFeedback(c *call) (any, error) {
+	app, p, err := c.in(append([]string{"exchange", "session", "user", "since", "bad", "text"}, list...)...)
+	if err != nil {
+		return nil, err
+	}
+	f := feedbackFilter(app, p)
+	if p.err != nil {
+		return nil, p.err
+	}
+	fs, next, err := a.store.Feedback(c.r.Context(), f)
+	return pageOf(fs, next), err
+}
+
+func feedbackFilter(app string, p *params) store.FeedbackFilter {
+	return store.FeedbackFilter{
+		App: app, Limit: p.limit(), After: p.text("after"), Exchange: p.text("exchange"), Session: p.text("session"),
+		User: p.text("user"), Since: p.time("since"), Bad: p.bool("bad"), Text: p.text("text"),
+	}
+}
+
+func (a *Admin) apiFeedbackOne(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.store.FeedbackByID(c.r.Context(), app, c.id())
+}
+
+// because is the body of calls that only take a reason.
+type because struct {
+	Reason string `json:"reason"`
+}
+
+func (a *Admin) apiRetract(c *call) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	return a.retract(c.r.Context(), c.who, app, c.id(), in.Reason)
+}
+
+func (a *Admin) apiFindings(c *call) (any, error) {
+	app, p, err := c.in(append([]string{"state"}, list...)...)
+	if err != nil {
+		return nil, err
+	}
+	f := store.FindingFilter{App: app, State: p.one("state", findingOpen, findingResolved), Limit: p.limit(), After: p.text("after")}
+	if p.err != nil {
+		return nil, p.err
+	}
+	fs, next, err := a.store.Findings(c.r.Context(), f)
+	return pageOf(fs, next), err
+}
+
+func (a *Admin) apiFinding(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.store.Finding(c.r.Context(), app, c.id())
+}
+
+func (a *Admin) apiResolve(c *call) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	return a.resolve(c.r.Context(), c.who, app, c.id(), in.Reason)
+}
+
+func (a *Admin) apiPropose(c *call) (any, error) {
+	var in sentence
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.propose(c.r.Context(), c.who, app, c.id(), in)
+	return created{shown(p)}, err
+}
+
+// proposalView is a proposal with the digest that an approval sends back.
+type proposalView struct {
+	*store.Proposal
+	Digest string  `json:"digest"`
+	Text   string  `json:"text,omitempty"` // the rule as it will read
+	Share  float64 `json:"share"`          // of the logged requests that it would touch
+}
+
+func shown(p *store.Proposal) proposalView {
+	if p == nil {
+		return proposalView{}
+	}
+	v := proposalView{Proposal: p, Digest: p.Digest(), Share: p.Touch.Share()}
+	if r := p.Rule(); r != nil {
+		v.Text = ruleText(r)
+	}
+	return v
+}
+
+var proposalStates = []string{"open", "approved", "rejected", "expired", "snoozed"}
+
+func (a *Admin) apiProposals(c *call) (any, error) {
+	app, p, err := c.in(append([]string{"state", "rule"}, list...)...)
+	if err != nil {
+		return nil, err
+	}
+	f := store.ProposalFilter{App: app, State: store.ProposalState(p.one("state", proposalStates...)),
+		Rule: p.text("rule"), Limit: p.limit(), After: p.text("after")}
+	if p.err != nil {
+		return nil, p.err
+	}
+	ps, next, err := a.store.Proposals(c.r.Context(), f)
+	views := make([]proposalView, len(ps))
+	for i := range ps {
+		views[i] = shown(ps[i])
+	}
+	return pageOf(views, next), err
+}
+
+func (a *Admin) apiProposal(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.store.Proposal(c.r.Context(), app, c.id())
+	return shown(p), err
+}
+
+func (a *Admin) apiEdit(c *call) (any, error) {
+	var in edits
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.edit(c.r.Context(), c.who, app, c.id(), in)
+	return shown(p), err
+}
+
+func (a *Admin) apiApprove(c *call) (any, error) {
+	var in approval
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	head, err := a.approve(c.r.Context(), c.who, app, c.id(), in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.store.Proposal(c.r.Context(), app, c.id())
+	return map[string]any{"ruleset": head, "proposal": shown(p)}, err
+}
+
+func (a *Admin) apiReject(c *call) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.reject(c.r.Context(), c.who, app, c.id(), in.Reason)
+	return shown(p), err
+}
+
+func (a *Admin) apiSnooze(c *call) (any, error) {
+	var in struct {
+		Until time.Time `json:"until"`
+	}
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.snooze(c.r.Context(), c.who, app, c.id(), in.Until)
+	return shown(p), err
+}
+
+func (a *Admin) apiTick(c *call) (any, error) {
+	var in tick
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.tickSample(c.r.Context(), c.who, app, c.id(), in)
+	return shown(p), err
+}
+
+func (a *Admin) apiCompare(c *call) (any, error) {
+	app, err := c.body(&struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.compare(c.r.Context(), app, c.id())
+	return pageOf(items, ""), err
+}
+
+var ruleStates = []string{"active", "canary", "paused", "superseded", "retired"}
+
+func (a *Admin) apiRules(c *call) (any, error) {
+	app, p, err := c.in(append([]string{"state"}, list...)...)
+	if err != nil {
+		return nil, err
+	}
+	state, limit := p.one("state", ruleStates...), p.limit()
+	if p.err != nil {
+		return nil, p.err
+	}
+	all, err := a.allRules(c.r.Context(), app)
+	if err != nil {
+		return nil, err
+	}
+	var out []rules.Rule
+	seen := p.text("after") == ""
+	for _, r := range all {
+		if seen && (state == "" || string(r.State) == state) {
+			if len(out) == limit {
+				return pageOf(out, out[limit-1].ID), nil
+			}
+			out = append(out, r)
+		}
+		seen = seen || r.ID == p.text("after")
+	}
+	if !seen {
+		return nil, badRequest("after", "after: this cursor is of no rule of this app")
+	}
+	return pageOf(out, ""), nil
+}
+
+func (a *Admin) apiRule(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	r, versions, err := a.newestVersion(c.r.Context(), app, c.id())
+	if err != nil {
+		return nil, err
+	}
+	e, err := a.effectOf(c.r.Context(), app, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	words, err := a.words(c.r.Context(), r)
+	return map[string]any{"rule": r, "text": ruleText(r), "versions": versions, "effect": e, "words": words}, err
+}
+
+func (a *Admin) apiAddRule(c *call) (any, error) {
+	var in newRule
+	app, p, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if in.App != "" {
+		if p.text("app") != "" && in.App != app {
+			return nil, badRequest("app", fmt.Sprintf("the body says app %q, the query %q", clip(in.App, 60), app))
+		}
+		if app, err = c.appOr(in.App); err != nil {
+			return nil, err
+		}
+	}
+	r, head, err := a.addRule(c.r.Context(), c.who, app, in)
+	return created{ruleAnswer{r, head}}, err
+}
+
+// ruleAnswer is a rule that changed and the head after it.
+type ruleAnswer struct {
+	*rules.Rule
+	Head rules.Head `json:"ruleset"`
+}
+
+func (a *Admin) apiState(c *call, action string) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	r, head, err := a.setState(c.r.Context(), c.who, app, c.id(), action, in.Reason)
+	return ruleAnswer{r, head}, err
+}
+
+func (a *Admin) apiRetire(c *call) (any, error) { return a.apiState(c, "retire") }
+func (a *Admin) apiPause(c *call) (any, error)  { return a.apiState(c, "pause") }
+func (a *Admin) apiResume(c *call) (any, error) { return a.apiState(c, "resume") }
+
+// routing is what moves traffic among targets.
+type routing struct {
+	Items   []rules.Policy       `json:"items"`
+	Next    string               `json:"next"`
+	Ratings []store.TargetRating `json:"ratings"`
+	Head    rules.Head           `json:"ruleset"`
+}
+
+func (a *Admin) routingOf(ctx context.Context, app string) (*routing, error) {
+	head, set, err := store.Current(ctx, a.store, app)
+	if err != nil {
+		return nil, err
+	}
+	ratings, err := a.store.Ratings(ctx, app)
+	out := &routing{Items: set.Routing, Ratings: ratings, Head: head}
+	if out.Items == nil {
+		out.Items = []rules.Policy{}
+	}
+	if out.Ratings == nil {
+		out.Ratings = []store.TargetRating{}
+	}
+	return out, err
+}
+
+func (a *Admin) apiRouting(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.routingOf(c.r.Context(), app)
+}
+
+func (a *Admin) apiRoute(c *call) (any, error) {
+	var in struct {
+		rules.Policy
+		Reason string `json:"reason"`
+	}
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	head, err := a.publish(c.r.Context(), app, store.Audit{
+		Actor: c.who.Name, Action: "route", Target: in.Alias, Reason: in.Reason,
+		Ops: []rules.Operation{{Kind: rules.Route, Policy: &in.Policy}},
+	})
+	return map[string]any{"ruleset": head, "policy": in.Policy}, err
+}
+
+func (a *Admin) apiRulesets(c *call) (any, error) {
+	app, p, err := c.in("limit")
+	if err != nil {
+		return nil, err
+	}
+	limit := p.limit()
+	if p.err != nil {
+		return nil, p.err
+	}
+	heads, err := a.store.Heads(c.r.Context(), app, limit)
+	return pageOf(heads, ""), err
+}
+
+func (a *Admin) apiRuleset(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	set, err := a.store.Set(c.r.Context(), app, c.r.PathValue("hash"))
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(set.JSON()), nil
+}
+
+func (a *Admin) apiActivate(c *call) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	head, err := a.activate(c.r.Context(), c.who, app, c.r.PathValue("hash"), in.Reason)
+	return map[string]any{"ruleset": head}, err
+}
+
+func (a *Admin) apiAudit(c *call) (any, error) {
+	app, p, err := c.in(append([]string{"target", "action"}, list...)...)
+	if err != nil {
+		return nil, err
+	}
+	f := store.AuditFilter{App: app, Target: p.text("target"), Action: p.text("action"), Limit: p.limit(), After: p.text("after")}
+	if p.err != nil {
+		return nil, p.err
+	}
+	as, next, err := a.store.Audits(c.r.Context(), f)
+	return pageOf(as, next), err
+}
+
+func (a *Admin) apiVerify(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	first, err := a.store.VerifyAudit(c.r.Context(), app)
+	return map[string]any{"ok": first == 0, "first_bad": first}, err
+}
+
+func (a *Admin) apiStats(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.statsOf(c.r.Context(), app)
+}
+
+func (a *Admin) apiApps(c *call) (any, error) {
+	if p := c.params(); p.err != nil {
+		return nil, p.err
+	}
+	apps, err := a.apps(c.r.Context())
+	return pageOf(apps, ""), err
+}

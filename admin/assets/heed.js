@@ -1,0 +1,212 @@
+// Pages work without this script. It shows changes as they come, sends small
+// forms without a new page, and adds keys. Nothing here turns text into markup:
+// the browser parses answers into documents of their own, without running them.
+"use strict";
+
+const settle = 150; // ms; several changes in a row are one refresh
+
+function load(method, url, body, marked) {
+  return new Promise((done, failed) => {
+    const x = new XMLHttpRequest();
+    x.open(method, url);
+    x.responseType = "document";
+    if (marked) x.setRequestHeader("Heed-Live", "1");
+    if (body) x.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+    x.onload = () => (x.response ? done(x) : failed(new Error("no page")));
+    x.onerror = () => failed(new Error("no answer"));
+    x.send(body || null);
+  });
+}
+
+// dirty says whether somebody is working in the element.
+function dirty(el) {
+  const at = document.activeElement;
+  if (at && el.contains(at) && at.matches("input, textarea, select")) return true;
+  for (const f of el.querySelectorAll("textarea, input:not([type=hidden])")) {
+    if (f.type === "checkbox" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue) return true;
+  }
+  return false;
+}
+
+// keepOpen carries over which folds are open.
+function keepOpen(from, to) {
+  const old = new Map([...from.querySelectorAll("details[data-keep]")].map((d) => [d.dataset.keep, d.open]));
+  for (const d of to.querySelectorAll("details[data-keep]")) {
+    if (old.has(d.dataset.keep) && !d.closest(".card-end")) d.open = old.get(d.dataset.keep);
+  }
+}
+
+function mergeKeyed(now, next) {
+  const old = new Map([...now.children].map((el) => [el.dataset.key, el]));
+  let before = now.firstElementChild;
+  for (const fresh of [...next.children]) {
+    const had = old.get(fresh.dataset.key);
+    let el = had;
+    if (!had) {
+      el = document.importNode(fresh, true);
+      el.classList.add("arrived");
+    } else if (had.dataset.v !== fresh.dataset.v) {
+      if (dirty(had)) {
+        had.classList.add("changed");
+      } else {
+        el = document.importNode(fresh, true);
+        keepOpen(had, el);
+        if (had.classList.contains("selected")) el.classList.add("selected");
+        if (before === had) before = el;
+        had.replaceWith(el);
+      }
+    }
+    old.delete(fresh.dataset.key);
+    if (el === before) before = before.nextElementSibling;
+    else if (!had || el.nextElementSibling !== before) now.insertBefore(el, before);
+  }
+  for (const gone of old.values()) {
+    if (before === gone) before = gone.nextElementSibling;
+    gone.remove();
+  }
+}
+
+let hush = 0; // timer that takes the flash away
+
+function mergeFlash(now, next) {
+  if (!next.firstElementChild) return;
+  now.replaceChildren(...[...next.children].map((n) => document.importNode(n, true)));
+  watchFlash();
+}
+
+function watchFlash() {
+  clearTimeout(hush);
+  if (document.querySelector("#flash.good")) hush = setTimeout(() => document.getElementById("flash")?.remove(), 6000);
+}
+
+function merge(doc) {
+  for (const now of document.querySelectorAll("[data-live]")) {
+    const next = doc.querySelector(`[data-live="${CSS.escape(now.dataset.live)}"]`);
+    if (!next) continue;
+    if (now.dataset.live === "flash") mergeFlash(now, next);
+    else if (now.hasAttribute("data-keyed")) mergeKeyed(now, next);
+    else if (!dirty(now)) {
+      const el = document.importNode(next, true);
+      keepOpen(now, el);
+      if (!el.isEqualNode(now)) now.replaceWith(el);
+    }
+  }
+  document.title = doc.title;
+  const n = doc.querySelectorAll(".cards[data-live=cards] > .card").length;
+  if (n) document.title = `(${n}) ${doc.title}`;
+}
+
+// refresh brings the page up to date, one request at a time.
+let busy = false, again = false;
+async function refresh() {
+  if (busy) { again = true; return; }
+  busy = true;
+  try {
+    const x = await load("GET", location.href, null, true);
+    if (new URL(x.responseURL).pathname === location.pathname && x.status === 200) merge(x.response);
+    else if (new URL(x.responseURL).pathname === "/login") location.reload();
+  } catch { /* the next change tries again */ } finally {
+    busy = false;
+    if (again) { again = false; refresh(); }
+  }
+}
+
+let soon = 0;
+function refreshSoon() {
+  clearTimeout(soon);
+  soon = setTimeout(refresh, settle);
+}
+
+// listen keeps one connection while the page is seen.
+let source = null;
+function listen() {
+  if (document.hidden || !document.querySelector("[data-live=menu]")) {
+    if (source) { source.close(); source = null; }
+    return;
+  }
+  if (source) return;
+  source = new EventSource("/live");
+  source.addEventListener("change", refreshSoon);
+}
+document.addEventListener("visibilitychange", listen);
+
+const poll = document.querySelector("[data-poll]");
+if (poll && !new URLSearchParams(location.search).has("after")) {
+  setInterval(() => { if (!document.hidden) refresh(); }, Number(poll.dataset.poll));
+}
+
+// Small forms answer in place.
+document.addEventListener("submit", async (e) => {
+  const form = e.target;
+  if (!form.matches("form[data-inline]")) return;
+  e.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  if (e.submitter?.name) body.set(e.submitter.name, e.submitter.value);
+  form.classList.add("sending");
+  for (const b of form.querySelectorAll("button")) b.disabled = true;
+  try {
+    const x = await load("POST", form.action, body.toString(), false);
+    const at = new URL(x.responseURL).pathname;
+    form.reset();
+    document.activeElement?.blur();
+    if (at === location.pathname) merge(x.response);
+    else location.assign(x.responseURL);
+  } catch {
+    location.reload();
+  }
+  form.classList.remove("sending");
+  for (const b of form.querySelectorAll("button")) b.disabled = false;
+});
+
+document.addEventListener("change", (e) => {
+  if (e.target.matches("select[data-submit]")) e.target.form.submit();
+});
+
+// Keys of the inbox.
+function cards() { return [...document.querySelectorAll(".cards > .card")].filter((c) => c.offsetParent); }
+
+function select(step) {
+  const all = cards();
+  if (!all.length) return;
+  const at = all.findIndex((c) => c.classList.contains("selected"));
+  const to = all[Math.max(0, Math.min(all.length - 1, at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step))];
+  for (const c of all) c.classList.toggle("selected", c === to);
+  to.focus({ preventScroll: true });
+  to.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+function open(card, kind) {
+  const d = card?.querySelector(`details.${kind}`);
+  if (!d) return;
+  d.open = true;
+  d.querySelector("textarea, input:not([type=hidden]), select")?.focus();
+}
+
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Escape") {
+    const d = document.activeElement?.closest("details.act[open]") || document.querySelector("details.act[open]");
+    if (d) { d.open = false; d.closest(".card")?.focus(); }
+    return;
+  }
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, textarea, select")) return;
+  const card = document.querySelector(".card.selected");
+  switch (e.key) {
+    case "j": select(1); break;
+    case "k": select(-1); break;
+    case "a": card?.querySelector("button[name=approve]:not(:disabled)")?.click(); break;
+    case "e": open(card, "edit"); break;
+    case "r": open(card, "reject"); break;
+    case "s": open(card, "snooze"); break;
+    default: return;
+  }
+  e.preventDefault();
+});
+
+// One fold of a card at a time.
+document.addEventListener("toggle", (e) => {
+  if (!e.target.matches?.("details.act, details.inline") || !e.target.open) return;
+  for (const d of e.target.closest(".card-end, .head")?.querySelectorAll("details[open]") || []) if (d !== e.target) d.open = false;
+}, true);
+
+watchFlash();
+listen();

@@ -1,0 +1,128 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// maxCompared is how many logged requests one comparison asks again.
+const maxCompared = 3
+
+// compared is a logged request's answer without and with a proposal, both asked of
+// the upstream just now.
+type compared struct {
+	Exchange string `json:"exchange"`
+	Query    string `json:"query"`
+	Without  string `json:"without"`
+	With     string `json:"with"`
+	Block    string `json:"block"`
+	Followed *bool  `json:"followed,omitempty"` // the answer with it follows the rule's checks
+	Error    string `json:"error,omitempty"`
+}
+
+// compare asks the upstream for answers to logged requests in scope, without and
+// with the proposal, within the hourly budget.
+func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error) {
+	if a.opt.Ask == nil {
+		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_ask", Message: "this Heed cannot ask the upstream from here: run gateway and admin in one process"}
+	}
+	p, err := a.store.Proposal(ctx, app, id)
+	if err != nil {
+		return nil, err
+	}
+	_, set, err := store.Current(ctx, a.store, app)
+	if err != nil {
+		return nil, err
+	}
+	next, err := rules.Apply(set, approvedNow(p.Ops))
+	if err != nil {
+		return nil, conflict("does_not_fit", err.Error())
+	}
+	before, err := a.compile(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	after, err := a.compile(ctx, next)
+	if err != nil {
+		return nil, err
+	}
+	out := []compared{}
+	for _, s := range p.Touch.Inside {
+		if len(out) == maxCompared {
+			break
+		}
+		one, err := a.compareOne(ctx, app, s, before, after, p.Rule())
+		if errors.Is(err, store.ErrNotFound) {
+			continue // expired since
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// approvedNow gives every unit the rule: a comparison is not an experiment.
+func approvedNow(ops []rules.Operation) []rules.Operation {
+	out := make([]rules.Operation, len(ops))
+	for i, op := range ops {
+		out[i] = op
+		if op.Rule != nil {
+			out[i].Rule = op.Rule.Clone()
+			out[i].Rule.State, out[i].Rule.Holdout = rules.Active, 0
+		}
+	}
+	return out
+}
+
+func (a *Admin) compile(ctx context.Context, set *rules.Set) (*rules.Compiled, error) {
+	stats, err := store.StatsOf(ctx, a.store, set)
+	if err != nil {
+		return nil, err
+	}
+	return rules.Compile(set, rules.Head{}, stats)
+}
+
+func (a *Admin) compareOne(ctx context.Context, app string, s store.Sample, before, after *rules.Compiled, r *rules.Rule) (compared, error) {
+	x, err := a.store.Exchange(ctx, app, s.Exchange)
+	if err != nil {
+		return compared{}, err
+	}
+	out := compared{Exchange: x.ID, Query: x.Query, Block: blockFor(after, x)}
+	for _, side := range []struct {
+		block string
+		to    *string
+	}{{blockFor(before, x), &out.Without}, {out.Block, &out.With}} {
+		if !a.asks.take("", time.Now()) {
+			out.Error = "the hourly budget for asking the upstream is spent: try again later"
+			return out, nil
+		}
+		if *side.to, err = a.opt.Ask(ctx, x, side.block); err != nil {
+			a.log.Warn("ask the upstream for a comparison", "exchange", x.ID, "error", err)
+			out.Error = "the upstream did not answer"
+			return out, nil
+		}
+	}
+	if r != nil && len(r.Checks) > 0 {
+		ok := true
+		for _, c := range r.Checks {
+			ok = ok && c.Followed(out.With)
+		}
+		out.Followed = &ok
+	}
+	return out, nil
+}
+
+func blockFor(c *rules.Compiled, x *store.Exchange) string {
+	facts := x.Facts
+	facts.Off = false
+	var buf rules.Buffer
+	d := c.Decide(&facts, &buf)
+	return c.Render(&d)
+}

@@ -1,0 +1,188 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"heed/rules"
+	"heed/rules/check"
+	"heed/store"
+)
+
+// edits are changes of a proposal's rule; nil fields stay.
+type edits struct {
+	Version     int        `json:"version"` // the one that was shown; 0 takes any
+	Action      *string    `json:"action"`
+	AppliesWhen *string    `json:"applies_when"`
+	Always      *bool      `json:"always"`
+	Examples    *[]string  `json:"examples"`
+	Steps       *[]string  `json:"steps"` // [] widens to every step
+	Alias       *string    `json:"alias"`
+	User        *string    `json:"user"` // "" widens to everybody
+	Holdout     *float64   `json:"holdout"`
+	ValidTo     *time.Time `json:"valid_to"`
+}
+
+// edit changes what a proposal would put in force. Its digest and version change
+// with it, so that nobody approves it unseen.
+func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) (*store.Proposal, error) {
+	return a.change(ctx, app, id, in.Version, func(p *store.Proposal) (store.Audit, error) {
+		r := p.Rule()
+		if r == nil {
+			return store.Audit{}, conflict("no_rule", "this proposal has no words to edit: approve or reject it")
+		}
+		before := p.Digest()
+		in.apply(r)
+		if err := a.validate(r); err != nil {
+			return store.Audit{}, err
+		}
+		if in.Action != nil || in.AppliesWhen != nil {
+			if !slices.Contains(r.Authors, who.Name) {
+				r.Authors = append(r.Authors, who.Name)
+			}
+			p.Conflicts = slices.DeleteFunc(p.Conflicts, func(c store.Conflict) bool { return !contradicts(r, c.Action) })
+		}
+		p.Problems = nil // validate found none
+		if p.Digest() == before {
+			return store.Audit{}, badRequest("", "nothing was changed")
+		}
+		if err := a.remeasure(ctx, p); err != nil {
+			return store.Audit{}, err
+		}
+		return store.Audit{Time: time.Now().UTC(), Actor: who.Name, Action: "edit", Ops: p.Ops}, nil
+	})
+}
+
+func contradicts(r *rules.Rule, action string) bool {
+	_, yes := check.Conflict(r.Action, action, r.Checks, check.Compile(action))
+	return yes
+}
+
+func (in *edits) apply(r *rules.Rule) {
+	if in.Action != nil {
+		r.Action = oneLine(*in.Action)
+		r.Checks = check.Compile(r.Action)
+	}
+	if in.AppliesWhen != nil {
+		r.Scope.AppliesWhen = oneLine(*in.AppliesWhen)
+	}
+	set(&r.Scope.Always, in.Always)
+	set(&r.Scope.Examples, in.Examples)
+	set(&r.Scope.Hard.Steps, in.Steps)
+	set(&r.Scope.Hard.Alias, in.Alias)
+	set(&r.Scope.Hard.User, in.User)
+	set(&r.Holdout, in.Holdout)
+	set(&r.ValidTo, in.ValidTo)
+}
+
+func set[T any](field *T, v *T) {
+	if v != nil {
+		*field = *v
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// validate refuses a rule whose texts are unsafe or whose fields do not fit.
+func (a *Admin) validate(r *rules.Rule) error {
+	if problems := a.unsafe(r); strings.TrimSpace(r.Action) != "" && len(problems) > 0 {
+		return errUnsafe(problems)
+	}
+	if err := r.Validate(); err != nil {
+		return badRequest("", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return nil
+}
+
+// remeasure brings what a card shows up to date with the proposal's rule.
+func (a *Admin) remeasure(ctx context.Context, p *store.Proposal) error {
+	r := p.Rule()
+	touch, err := store.TouchOfOps(ctx, a.store, p.App, p.Ops, 0)
+	if err != nil {
+		return err
+	}
+	mark(touch.Inside, r)
+	mark(touch.Near, r)
+	p.Touch, p.Tokens, p.Title = touch, rules.Tokens(r), ruleText(r)
+	return nil
+}
+
+// Marks of a sample.
+const (
+	applies    = "applies"
+	appliesNot = "does not apply"
+)
+
+// mark shows on the samples what people ticked.
+func mark(samples []store.Sample, r *rules.Rule) {
+	for i := range samples {
+		switch {
+		case slices.Contains(r.Scope.Examples, samples[i].Query):
+			samples[i].Mark = applies
+		case slices.Contains(r.Scope.Counterexamples, samples[i].Query):
+			samples[i].Mark = appliesNot
+		}
+	}
+}
+
+// ruleText is the rule as it reads, on one line.
+func ruleText(r *rules.Rule) string {
+	return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- "))
+}
+
+// tick says that a proposal applies, or not, to a request: a logged one, or one in
+// words. Clear takes an earlier tick back.
+type tick struct {
+	Version  int    `json:"version"`
+	Exchange string `json:"exchange"`
+	Query    string `json:"query"`
+	Applies  *bool  `json:"applies"`
+	Clear    bool   `json:"clear"`
+}
+
+// tickSample refits the proposal's scope with one more example or counterexample.
+func (a *Admin) tickSample(ctx context.Context, who person, app, id string, in tick) (*store.Proposal, error) {
+	query := strings.TrimSpace(in.Query)
+	if in.Exchange != "" {
+		x, err := a.store.Exchange(ctx, app, in.Exchange)
+		if err != nil {
+			return nil, err
+		}
+		query = x.Query
+	}
+	switch {
+	case query == "":
+		return nil, badRequest("query", "give a query, or an exchange that has one")
+	case len(query) > rules.MaxExampleBytes:
+		return nil, badRequest("query", fmt.Sprintf("query: at most %d bytes", rules.MaxExampleBytes))
+	case in.Applies == nil && !in.Clear:
+		return nil, badRequest("applies", "applies: want true or false")
+	}
+	return a.change(ctx, app, id, in.Version, func(p *store.Proposal) (store.Audit, error) {
+		r := p.Rule()
+		if r == nil || r.Scope.Always {
+			return store.Audit{}, conflict("no_scope", "this proposal has no learned scope that an example could change")
+		}
+		same := func(s string) bool { return s == query }
+		r.Scope.Examples = slices.DeleteFunc(r.Scope.Examples, same)
+		r.Scope.Counterexamples = slices.DeleteFunc(r.Scope.Counterexamples, same)
+		verdict := "cleared"
+		switch {
+		case in.Clear:
+		case *in.Applies:
+			r.Scope.Examples, verdict = append(r.Scope.Examples, query), applies
+		default:
+			r.Scope.Counterexamples, verdict = append(r.Scope.Counterexamples, query), appliesNot
+		}
+		if err := r.Validate(); err != nil {
+			return store.Audit{}, badRequest("", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+		if err := a.remeasure(ctx, p); err != nil {
+			return store.Audit{}, err
+		}
+		return store.Audit{Time: time.Now().UTC(), Actor: who.Name, Action: "tick", Reason: verdict, Ops: p.Ops}, nil
+	})
+}

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// States of a finding.
+const (
+	findingOpen     = "open"
+	findingResolved = "resolved"
+)
+
+// maxFindingExamples bounds how many judged queries become a proposal's examples.
+const maxFindingExamples = 20
+
+// resolve closes a finding; the learner opens it again when it comes back.
+func (a *Admin) resolve(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
+	for try := 0; ; try++ {
+		f, err := a.store.Finding(ctx, app, id)
+		if err != nil {
+			return nil, err
+		}
+		if f.State == findingResolved {
+			return nil, conflict("resolved", "the finding is resolved already")
+		}
+		audit := store.Audit{App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "resolve", Target: id, Reason: reason}
+		closeFinding(f, audit.Time)
+		err = a.store.Commit(ctx, store.Changes{App: app, Findings: []*store.Finding{f}, Audits: []store.Audit{audit}})
+		if err == nil || !errors.Is(err, store.ErrConflict) || try == maxTries {
+			return f, err
+		}
+	}
+}
+
+func closeFinding(f *store.Finding, now time.Time) {
+	f.State, f.Version, f.Updated = findingResolved, f.Version+1, now
+}
+
+// sentence is what an admin wants done about a finding.
+type sentence struct {
+	Action      string   `json:"action"`
+	AppliesWhen string   `json:"applies_when"`
+	Examples    []string `json:"examples"` // default: the judged queries
+	Always      bool     `json:"always"`
+	Holdout     *float64 `json:"holdout"`
+}
+
+// propose turns a finding into a proposal in the admin's words, resting on the
+// finding's evidence, and resolves the finding.
+func (a *Admin) propose(ctx context.Context, who person, app, id string, in sentence) (*store.Proposal, error) {
+	f, err := a.store.Finding(ctx, app, id)
+	if err != nil {
+		return nil, err
+	}
+	if f.State == findingResolved {
+		return nil, conflict("resolved", "the finding is resolved already")
+	}
+	if in.Examples == nil && !in.Always {
+		in.Examples = judgedQueries(f)
+	}
+	scope := rules.Scope{Always: in.Always}
+	if f.Step != "" {
+		scope.Hard.Steps = []string{f.Step}
+	}
+	r, err := a.rule(who, app, newRule{
+		Action: in.Action, AppliesWhen: in.AppliesWhen, Examples: in.Examples, Scope: scope, Holdout: in.Holdout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, ev := range f.Evidence {
+		r.Sources = append(r.Sources, ev.Feedback)
+	}
+	now := time.Now().UTC()
+	p := &store.Proposal{
+		ID: store.NewID(), App: app, Version: 1, State: store.Open, Created: now, Updated: now,
+		Ops:      []rules.Operation{{Kind: rules.Add, Rule: r}},
+		Evidence: f.Evidence, People: f.People,
+	}
+	if err := a.remeasure(ctx, p); err != nil {
+		return nil, err
+	}
+	closeFinding(f, now)
+	return p, a.store.Commit(ctx, store.Changes{
+		App: app, Proposals: []*store.Proposal{p}, Findings: []*store.Finding{f},
+		Audits: []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},
+	})
+}
+
+// judgedQueries are the distinct queries of the finding's evidence, newest first.
+func judgedQueries(f *store.Finding) []string {
+	var out []string
+	for _, ev := range f.Evidence {
+		if ev.Query != "" && len(ev.Query) <= rules.MaxExampleBytes && !slices.Contains(out, ev.Query) && len(out) < maxFindingExamples {
+			out = append(out, ev.Query)
+		}
+	}
+	return out
+}
+
+// retract takes feedback back in the name of whoever gave it; the learner then
+// re-derives what rested on it.
+func (a *Admin) retract(ctx context.Context, who person, app, id, reason string) (*store.Feedback, error) {
+	if err := a.store.Retract(ctx, app, id); err != nil {
+		return nil, err
+	}
+	err := a.store.AddAudit(ctx, store.Audit{
+		App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "retract", Target: id, Reason: reason,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.store.FeedbackByID(ctx, app, id)
+}

@@ -1,0 +1,191 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"heed/rules"
+)
+
+// pageFuncs are what pages may call. None of them returns markup.
+var pageFuncs = template.FuncMap{
+	"ago":     func(t time.Time) string { return ago(t, time.Now()) },
+	"stamp":   stamp,
+	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"pct":     pct,
+	"signed":  signed,
+	"width":   func(p float64) string { return strconv.FormatFloat(100*min(1, max(0, p)), 'f', 2, 64) },
+	"f64":     func(p float32) float64 { return float64(p) },
+	"count":   count,
+	"plural":  plural,
+	"short":   short,
+	"visible": visible,
+	"pretty":  pretty,
+	"text":    func(r *rules.Rule) string { return ruleText(r) },
+	"when":    when,
+	"ms":      ms,
+	"dict":    dict,
+	"lower":   strings.ToLower,
+	"yes":     func(p *bool) bool { return p != nil && *p },
+	"ratio":   func(x, total float64) float64 { return x / math.Max(1e-12, total) },
+	"total":   totalWeight,
+	"deref":   func(p *float64) float64 { return *p },
+	"share":   func(x, n int) float64 { return float64(x) / math.Max(1, float64(n)) },
+	"low":     func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
+	"high":    func(x, n int) float64 { _, _, h := wilson(x, n); return h },
+	"add":     func(a, b int) int { return a + b },
+	"clip":    func(n int, s string) string { return clip(s, n) },
+}
+
+func ago(t, now time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case t.IsZero():
+		return "never"
+	case d < -time.Minute:
+		return stamp(t)
+	case d < 10*time.Second:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	case d < 30*24*time.Hour:
+		return fmt.Sprintf("%d d ago", int(d.Hours()/24))
+	}
+	return t.UTC().Format("2 Jan 2006")
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.UTC().Format("2 Jan 2006, 15:04:05 UTC")
+}
+
+func pct(p float64) string {
+	if p != 0 && math.Abs(p) < 0.0995 {
+		return strconv.FormatFloat(100*p, 'f', 1, 64) + "\u00a0%"
+	}
+	return strconv.FormatFloat(100*p, 'f', 0, 64) + "\u00a0%"
+}
+
+// signed is a difference in percentage points.
+func signed(p float64) string {
+	return strings.Replace(fmt.Sprintf("%+.0f", 100*p), "-", "−", 1)
+}
+
+// count is a number with its thousands apart.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+// short is the telling end of an id.
+func short(id string) string {
+	if len(id) <= 10 {
+		return id
+	}
+	return id[len(id)-8:]
+}
+
+// visible writes what a reader cannot see, or could misread, as code points.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteRune(r)
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cc, unicode.Zl, unicode.Zp), r >= 0xFE00 && r <= 0xFE0F, r >= 0xE0100 && r <= 0xE01EF:
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// pretty indents JSON and leaves everything else as it is.
+func pretty(s string) string {
+	t := strings.TrimSpace(s)
+	if !strings.HasPrefix(t, "{") && !strings.HasPrefix(t, "[") {
+		return s
+	}
+	var b strings.Builder
+	var v json.RawMessage
+	if json.Unmarshal([]byte(t), &v) != nil {
+		return s
+	}
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if e.Encode(v) != nil {
+		return s
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// when is the condition as it stands in the rule's line, without its first word.
+func when(r *rules.Rule) string {
+	head, _, found := strings.Cut(ruleText(r), r.Action)
+	if !found {
+		return ""
+	}
+	return strings.TrimSpace(head)
+}
+
+func ms(us int64) string {
+	switch {
+	case us == 0:
+		return "–"
+	case us < 1000:
+		return fmt.Sprintf("%d µs", us)
+	case us < 10_000:
+		return fmt.Sprintf("%.1f ms", float64(us)/1000)
+	case us < 1_000_000:
+		return fmt.Sprintf("%d ms", us/1000)
+	}
+	return fmt.Sprintf("%.1f s", float64(us)/1e6)
+}
+
+func totalWeight(p rules.Policy) float64 {
+	var sum float64
+	for _, s := range p.Shares {
+		sum += s.Weight
+	}
+	return sum
+}
+
+// dict passes several values to a part of a page.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict: odd number of arguments")
+	}
+	out := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: key %v is no string", pairs[i])
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
+}

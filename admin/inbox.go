@@ -1,0 +1,303 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// openCards is how many proposals the inbox shows unfolded: what a person can
+// decide about with care.
+const openCards = 10
+
+// card is a proposal as a person decides about it.
+type card struct {
+	*store.Proposal
+	Rule     *rules.Rule // nil for routing and retirement
+	Before   *rules.Rule // the version in force that Rule replaces
+	Gone     []string    // texts of the rules that it takes out of force
+	Policy   *rules.Policy
+	Kind     string
+	Digest   string
+	Share    float64
+	Decides  bool
+	CanAsk   bool
+	Back     string // where its forms return to
+	Compared []compared
+}
+
+type inboxPage struct {
+	Cards, More, Later []card
+	Stats              *stats
+	InForce            int
+	Gateway            string
+}
+
+func (a *Admin) pageInbox(c *call) error {
+	app, _, err := c.in()
+	if err != nil {
+		return err
+	}
+	ctx := c.r.Context()
+	var in inboxPage
+	open, err := a.cards(c, app, store.Open)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(open, func(x, y card) int {
+		return cmp.Or(cmp.Compare(y.People, x.People), cmp.Compare(y.Touch.In, x.Touch.In))
+	})
+	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
+	if in.Later, err = a.cards(c, app, store.Snoozed); err != nil {
+		return err
+	}
+	if in.Stats, err = a.statsOf(ctx, app); err != nil {
+		return err
+	}
+	_, set, err := store.Current(ctx, a.store, app)
+	if err != nil {
+		return err
+	}
+	in.InForce, in.Gateway = len(set.Rules), a.opt.PublicGateway
+	return c.show("inbox", "Inbox", "inbox", app, in)
+}
+
+func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, error) {
+	ps, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: state, Limit: 200})
+	if err != nil {
+		return nil, err
+	}
+	_, set, err := store.Current(c.r.Context(), a.store, app)
+	if err != nil {
+		return nil, err
+	}
+	var out []card
+	for _, p := range ps {
+		out = append(out, a.card(c, p, set, "/inbox?app="+app))
+	}
+	return out, nil
+}
+
+var kindNames = map[rules.Kind]string{
+	rules.Add: "New rule", rules.Revise: "Reworded rule", rules.Merge: "Merged rules", rules.Supersede: "Replaces a rule",
+	rules.Retire: "Retire a rule", rules.Pause: "Pause a rule", rules.Resume: "Resume a rule", rules.Route: "Routing",
+	rules.Refresh: "Word statistics",
+}
+
+func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) card {
+	k := card{Proposal: p, Rule: p.Rule(), Digest: p.Digest(), Share: p.Touch.Share(), Back: back,
+		Decides: c.who.Role.May(Approver) && (p.State == store.Open || p.State == store.Snoozed)}
+	k.CanAsk = a.opt.Ask != nil && k.Decides && k.Rule != nil && len(p.Touch.Inside) > 0
+	for _, op := range p.Ops {
+		if k.Kind == "" {
+			k.Kind = kindNames[op.Kind]
+		}
+		if op.Policy != nil {
+			k.Policy = op.Policy
+		}
+		for _, id := range op.IDs {
+			if r := set.Rule(id); r != nil {
+				k.Gone = append(k.Gone, ruleText(r))
+			}
+		}
+	}
+	if k.Rule != nil {
+		mark(k.Touch.Inside, k.Rule)
+		mark(k.Touch.Near, k.Rule)
+		k.Before = set.Rule(k.Rule.ID)
+	}
+	return k
+}
+
+func (a *Admin) pageProposal(c *call) error {
+	app, _, err := c.in()
+	if err != nil {
+		return err
+	}
+	return a.showProposal(c, app, nil)
+}
+
+func (a *Admin) showProposal(c *call, app string, answers []compared) error {
+	p, err := a.store.Proposal(c.r.Context(), app, c.id())
+	if err != nil {
+		return err
+	}
+	_, set, err := store.Current(c.r.Context(), a.store, app)
+	if err != nil {
+		return err
+	}
+	k := a.card(c, p, set, "/proposals/"+p.ID+"?app="+app)
+	k.Compared = answers
+	history, _, err := a.store.Audits(c.r.Context(), store.AuditFilter{App: app, Target: p.ID, Limit: 100})
+	if err != nil {
+		return err
+	}
+	return c.show("proposal", "Proposal", "inbox", app, map[string]any{"Card": k, "History": history})
+}
+
+func (a *Admin) doApprove(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	in := approval{Digest: c.field("digest"), Reason: c.field("reason")}
+	if in.Holdout, err = c.percent("holdout"); err != nil {
+		return err
+	}
+	if in.Ramp, err = c.percent("ramp"); err != nil {
+		return err
+	}
+	head, err := a.approve(c.r.Context(), c.who, app, c.id(), in)
+	if err != nil {
+		return err
+	}
+	return c.done("/inbox", "Approved. In force from the next request on, as rule set %d.", head.Epoch)
+}
+
+// percent reads a field in percent as a share; nil when it is empty.
+func (c *call) percent(name string) (*float64, error) {
+	s := c.field(name)
+	if s == "" {
+		return nil, nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, badRequest(name, fmt.Sprintf("%s is %q: want a number of percent", name, clip(s, 20)))
+	}
+	v /= 100
+	return &v, nil
+}
+
+func (a *Admin) doReject(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	if _, err := a.reject(c.r.Context(), c.who, app, c.id(), c.field("reason")); err != nil {
+		return err
+	}
+	return c.done("/inbox", "Rejected.")
+}
+
+func (a *Admin) doSnooze(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	days, err := strconv.Atoi(c.field("days"))
+	if err != nil || days < 1 || days > 365 {
+		return badRequest("days", "snooze for 1 to 365 days")
+	}
+	until := time.Now().Add(time.Duration(days) * 24 * time.Hour)
+	if _, err := a.snooze(c.r.Context(), c.who, app, c.id(), until); err != nil {
+		return err
+	}
+	return c.done("/inbox", "Snoozed for %s.", plural(days, "day", "days"))
+}
+
+func (a *Admin) doEdit(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	action, when := c.field("action"), c.field("applies_when")
+	always := c.field("always") != ""
+	in := edits{Action: &action, AppliesWhen: &when, Always: &always}
+	if in.Version, err = strconv.Atoi(c.field("version")); err != nil {
+		return badRequest("version", "the form does not say which version was shown")
+	}
+	if c.field("everywhere") != "" {
+		in.Steps = &[]string{}
+	}
+	if c.field("everybody") != "" {
+		in.User = new(string)
+	}
+	if _, err := a.edit(c.r.Context(), c.who, app, c.id(), in); err != nil {
+		return err
+	}
+	return c.done("/inbox", "Changed. Look at it again, then approve it.")
+}
+
+func (a *Admin) doTick(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	in := tick{Exchange: c.field("exchange"), Query: c.field("query"), Clear: c.field("applies") == ""}
+	yes := c.field("applies") == "true"
+	in.Applies = &yes
+	p, err := a.tickSample(c.r.Context(), c.who, app, c.id(), in)
+	if err != nil {
+		return err
+	}
+	return c.done("/inbox", "Scope refitted: it would now touch %d of the last %d.", p.Touch.In, p.Touch.Of)
+}
+
+func (a *Admin) doCompare(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	answers, err := a.compare(c.r.Context(), app, c.id())
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Cache-Control", "no-store")
+	return a.showProposal(c, app, answers)
+}
+
+type findingsPage struct {
+	Items []*store.Finding
+	State string
+	Next  string
+}
+
+func (a *Admin) pageFindings(c *call) error {
+	app, p, err := c.in(append([]string{"state"}, list...)...)
+	if err != nil {
+		return err
+	}
+	in := findingsPage{State: p.one("state", findingOpen, findingResolved)}
+	if in.State == "" {
+		in.State = findingOpen
+	}
+	f := store.FindingFilter{App: app, State: in.State, Limit: p.limit(), After: p.text("after")}
+	if p.err != nil {
+		return p.err
+	}
+	if in.Items, in.Next, err = a.store.Findings(c.r.Context(), f); err != nil {
+		return err
+	}
+	return c.show("findings", "Findings", "findings", app, in)
+}
+
+func (a *Admin) doResolve(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	if _, err := a.resolve(c.r.Context(), c.who, app, c.id(), c.field("reason")); err != nil {
+		return err
+	}
+	return c.done("/findings", "Resolved. It opens again when it comes back.")
+}
+
+func (a *Admin) doPropose(c *call) error {
+	app, err := c.form()
+	if err != nil {
+		return err
+	}
+	p, err := a.propose(c.r.Context(), c.who, app, c.id(), sentence{Action: c.field("action"), AppliesWhen: c.field("applies_when")})
+	if err != nil {
+		return err
+	}
+	c.sess.tell(true, "Proposed. Look at what it would touch, then approve it.")
+	http.Redirect(c.w, c.r, "/proposals/"+p.ID+"?app="+app, http.StatusSeeOther)
+	return nil
+}

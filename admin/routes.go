@@ -1,0 +1,169 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+)
+
+// route is one line of what admin serves.
+type route struct {
+	pattern string // for http.ServeMux
+	least   Role   // public needs no login
+	api     func(c *call) (any, error)
+	page    func(c *call) error
+	plain   http.Handler // neither: assets, metrics
+}
+
+// routes is everything that admin serves; the auth test walks it.
+func (a *Admin) routes() []route {
+	get := func(path string, least Role, h func(*call) (any, error)) route {
+		return route{pattern: "GET /api/v1/" + path, least: least, api: h}
+	}
+	post := func(path string, least Role, h func(*call) (any, error)) route {
+		return route{pattern: "POST /api/v1/" + path, least: least, api: h}
+	}
+	view := func(path string, h func(*call) error) route {
+		return route{pattern: "GET " + path, least: Viewer, page: h}
+	}
+	do := func(path string, least Role, h func(*call) error) route {
+		return route{pattern: "POST " + path, least: least, page: h}
+	}
+	out := []route{
+		get("exchanges", Viewer, a.apiExchanges),
+		get("exchanges/{id}", Viewer, a.apiExchange),
+		get("why/{id}", Viewer, a.apiWhy),
+		get("feedback", Viewer, a.apiFeedback),
+		get("feedback/{id}", Viewer, a.apiFeedbackOne),
+		post("feedback/{id}/retract", Approver, a.apiRetract),
+		get("findings", Viewer, a.apiFindings),
+		get("findings/{id}", Viewer, a.apiFinding),
+		post("findings/{id}/resolve", Approver, a.apiResolve),
+		post("findings/{id}/propose", Approver, a.apiPropose),
+		get("proposals", Viewer, a.apiProposals),
+		get("proposals/{id}", Viewer, a.apiProposal),
+		post("proposals/{id}", Approver, a.apiEdit),
+		{pattern: "PATCH /api/v1/proposals/{id}", least: Approver, api: a.apiEdit},
+		post("proposals/{id}/approve", Approver, a.apiApprove),
+		post("proposals/{id}/reject", Approver, a.apiReject),
+		post("proposals/{id}/snooze", Approver, a.apiSnooze),
+		post("proposals/{id}/ticks", Approver, a.apiTick),
+		post("proposals/{id}/compare", Approver, a.apiCompare),
+		get("rules", Viewer, a.apiRules),
+		get("rules/{id}", Viewer, a.apiRule),
+		post("rules", Approver, a.apiAddRule),
+		post("rules/{id}/retire", Approver, a.apiRetire),
+		post("rules/{id}/pause", Approver, a.apiPause),
+		post("rules/{id}/resume", Approver, a.apiResume),
+		get("routing", Viewer, a.apiRouting),
+		post("routing", Owner, a.apiRoute),
+		get("rulesets", Viewer, a.apiRulesets),
+		get("rulesets/{hash}", Viewer, a.apiRuleset),
+		post("rulesets/{hash}/activate", Owner, a.apiActivate),
+		get("audit", Viewer, a.apiAudit),
+		get("audit/verify", Viewer, a.apiVerify),
+		get("stats", Viewer, a.apiStats),
+		get("apps", Viewer, a.apiApps),
+		{pattern: "/api/", least: public, api: a.apiUnknown},
+
+		{pattern: "GET /login", least: public, page: a.pageLogin},
+		{pattern: "POST /login", least: public, page: a.doLogin},
+		{pattern: "POST /logout", least: public, page: a.doLogout},
+		view("/{$}", a.pageHome),
+		view("/inbox", a.pageInbox),
+		view("/proposals/{id}", a.pageProposal),
+		do("/proposals/{id}/approve", Approver, a.doApprove),
+		do("/proposals/{id}/reject", Approver, a.doReject),
+		do("/proposals/{id}/snooze", Approver, a.doSnooze),
+		do("/proposals/{id}/edit", Approver, a.doEdit),
+		do("/proposals/{id}/tick", Approver, a.doTick),
+		do("/proposals/{id}/compare", Approver, a.doCompare),
+		view("/findings", a.pageFindings),
+		do("/findings/{id}/resolve", Approver, a.doResolve),
+		do("/findings/{id}/propose", Approver, a.doPropose),
+		view("/rules", a.pageRules),
+		do("/rules", Approver, a.doAddRule),
+		view("/rules/{id}", a.pageRule),
+		do("/rules/{id}/{action}", Approver, a.doRule),
+		view("/rulesets", a.pageRulesets),
+		do("/rulesets/{hash}/activate", Owner, a.doActivate),
+		view("/exchanges", a.pageExchanges),
+		view("/exchanges/{id}", a.pageExchange),
+		view("/feedback", a.pageFeedback),
+		do("/feedback/{id}/retract", Approver, a.doRetract),
+		view("/routing", a.pageRouting),
+		view("/audit", a.pageAudit),
+		view("/live", a.pageLive),
+		{pattern: "GET /assets/{file}", least: public, plain: a.assets},
+		{pattern: "/", least: public, page: a.pageUnknown},
+	}
+	if a.opt.Metrics != nil {
+		out = append(out, route{pattern: "GET /metrics", least: Viewer, plain: a.opt.Metrics})
+	}
+	return out
+}
+
+// serve makes a route a handler that lets only the right people through. The API
+// takes bearer tokens only, pages sessions only, the rest either.
+func (a *Admin) serve(rt route) http.Handler {
+	switch {
+	case rt.plain != nil && rt.least == public:
+		return rt.plain
+	case rt.plain != nil:
+		return a.Guard(rt.least, rt.plain)
+	case rt.api != nil:
+		return a.serveAPI(rt)
+	}
+	return a.servePage(rt)
+}
+
+// created is an API answer with status 201.
+type created struct{ v any }
+
+func (a *Admin) serveAPI(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{a: a, w: w, r: r}
+		if rt.least != public {
+			who, ok := a.known(bearer(r))
+			if !ok {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="heed admin"`)
+				writeError(w, errLogin)
+				return
+			}
+			if !who.Role.May(rt.least) {
+				writeError(w, errRole(rt.least, who))
+				return
+			}
+			c.who = who
+		}
+		v, err := rt.api(c)
+		if err != nil {
+			writeError(w, a.noted(r, err))
+			return
+		}
+		status := http.StatusOK
+		if made, ok := v.(created); ok {
+			v, status = made.v, http.StatusCreated
+		}
+		writeJSON(w, status, v)
+	})
+}
+
+// noted turns err into what the caller is told, and logs what only the log may
+// say.
+func (a *Admin) noted(r *http.Request, err error) *Error {
+	e := asError(err)
+	if e.Status >= 500 && r.Context().Err() == nil {
+		a.log.Error("admin request broke", "method", r.Method, "path", r.URL.Path, "error", e)
+	}
+	return e
+}
+
+func (a *Admin) apiUnknown(c *call) (any, error) {
+	paths := []string{"exchanges", "feedback", "findings", "proposals", "rules", "routing", "rulesets", "audit", "stats", "why", "apps"}
+	first, _, _ := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/api/v1/"), "/")
+	message := "there is no " + c.r.Method + " " + clip(c.r.URL.Path, 100)
+	if near := nearest(first, paths); near != "" {
+		message += "; the nearest is /api/v1/" + near
+	}
+	return nil, &Error{Status: http.StatusNotFound, Code: "unknown_path", Message: message}
+}

@@ -1,0 +1,170 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"heed/rules"
+	"heed/rules/check"
+	"heed/store"
+)
+
+// newRule is a rule that an admin writes.
+type newRule struct {
+	App         string      `json:"app"`
+	Action      string      `json:"action"`
+	AppliesWhen string      `json:"applies_when"`
+	Examples    []string    `json:"examples"`
+	Scope       rules.Scope `json:"scope"`
+	Holdout     *float64    `json:"holdout"`
+	Priority    int         `json:"priority"`
+	ValidTo     time.Time   `json:"valid_to"`
+	Reason      string      `json:"reason"`
+}
+
+// rule makes the first version of a rule in the admin's words.
+func (a *Admin) rule(who person, app string, in newRule) (*rules.Rule, error) {
+	r := &rules.Rule{
+		ID: rules.NewID(), Version: 1, App: app, State: rules.Active, Scope: in.Scope,
+		Action: oneLine(in.Action), Priority: in.Priority, Authors: []string{who.Name},
+		ValidTo: in.ValidTo, Holdout: a.app(app).holdout(), Origin: "admin",
+	}
+	if in.AppliesWhen != "" {
+		r.Scope.AppliesWhen = oneLine(in.AppliesWhen)
+	}
+	r.Scope.Examples = append(r.Scope.Examples, in.Examples...)
+	r.Checks = check.Compile(r.Action)
+	set(&r.Holdout, in.Holdout)
+	return r, a.validate(r)
+}
+
+// addRule puts an admin's rule in force at once.
+func (a *Admin) addRule(ctx context.Context, who person, app string, in newRule) (*rules.Rule, rules.Head, error) {
+	r, err := a.rule(who, app, in)
+	if err != nil {
+		return nil, rules.Head{}, err
+	}
+	r.ApprovedBy = who.Name
+	head, err := a.publish(ctx, app, store.Audit{
+		Actor: who.Name, Action: "add", Target: r.ID, Reason: in.Reason,
+		Ops: []rules.Operation{{Kind: rules.Add, Rule: r}},
+	})
+	return r, head, err
+}
+
+// publish applies the audit entry's operations to the app's head; it starts again
+// when somebody else published at the same moment.
+func (a *Admin) publish(ctx context.Context, app string, audit store.Audit) (rules.Head, error) {
+	for try := 0; ; try++ {
+		head, set, err := store.Current(ctx, a.store, app)
+		if err != nil {
+			return head, err
+		}
+		next, err := rules.Apply(set, audit.Ops)
+		if err != nil {
+			return head, conflict("does_not_fit", err.Error())
+		}
+		audit.App, audit.Time = app, time.Now().UTC()
+		published, err := a.store.Publish(ctx, app, head.Epoch, next, audit)
+		if !errors.Is(err, store.ErrConflict) || try == maxTries {
+			return published, err
+		}
+	}
+}
+
+// newestVersion is the rule in its newest version and state.
+func (a *Admin) newestVersion(ctx context.Context, app, id string) (*rules.Rule, []rules.Rule, error) {
+	all, err := a.store.RuleVersions(ctx, app, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all) == 0 {
+		return nil, nil, fmt.Errorf("rule %s: %w", clip(id, 60), store.ErrNotFound)
+	}
+	return &all[0], all, nil
+}
+
+// allRules lists the newest version of every rule that was ever in force: in force
+// first, then by id, newest first.
+func (a *Admin) allRules(ctx context.Context, app string) ([]rules.Rule, error) {
+	all, err := a.store.RuleVersions(ctx, app, "")
+	if err != nil {
+		return nil, err
+	}
+	newest := map[string]rules.Rule{}
+	for _, r := range all {
+		if r.Version > newest[r.ID].Version {
+			newest[r.ID] = r
+		}
+	}
+	out := make([]rules.Rule, 0, len(newest))
+	for _, r := range newest {
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(a, b rules.Rule) int {
+		return cmp.Or(cmp.Compare(stateOrder(a.State), stateOrder(b.State)), b.ValidFrom.Compare(a.ValidFrom), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+func stateOrder(s rules.State) int {
+	return slices.Index([]rules.State{rules.Active, rules.Canary, rules.Paused, rules.Superseded, rules.Retired}, s)
+}
+
+// setState retires, pauses or resumes a rule.
+func (a *Admin) setState(ctx context.Context, who person, app, id, action, reason string) (*rules.Rule, rules.Head, error) {
+	r, _, err := a.newestVersion(ctx, app, id)
+	if err != nil {
+		return nil, rules.Head{}, err
+	}
+	op := rules.Operation{IDs: []string{id}}
+	inForce := r.State == rules.Active || r.State == rules.Canary
+	switch {
+	case action == "resume" && !inForce:
+		back := r.Clone()
+		back.State = rules.Active
+		if back.Ramp > 0 {
+			back.State = rules.Canary
+		}
+		if err := a.validate(back); err != nil {
+			return nil, rules.Head{}, err
+		}
+		op = rules.Operation{Kind: rules.Resume, Rule: back}
+	case action == "resume", !inForce:
+		return nil, rules.Head{}, conflict("state", fmt.Sprintf("the rule is %s already", r.State))
+	case action == "pause":
+		op.Kind = rules.Pause
+	default:
+		op.Kind = rules.Retire
+	}
+	head, err := a.publish(ctx, app, store.Audit{
+		Actor: who.Name, Action: action, Target: id, Reason: reason, Ops: []rules.Operation{op},
+	})
+	if err != nil {
+		return nil, head, err
+	}
+	r, _, err = a.newestVersion(ctx, app, id)
+	return r, head, err
+}
+
+// activate makes a set that was in force before the head again, as a new epoch.
+func (a *Admin) activate(ctx context.Context, who person, app, hash, reason string) (rules.Head, error) {
+	set, err := a.store.Set(ctx, app, hash)
+	if err != nil {
+		return rules.Head{}, err
+	}
+	head, err := a.store.Head(ctx, app)
+	if err != nil {
+		return head, err
+	}
+	if head.Hash == hash {
+		return head, conflict("in_force", "this rule set is in force already")
+	}
+	return a.store.Publish(ctx, app, head.Epoch, set, store.Audit{
+		App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "activate", Target: hash, Reason: reason,
+	})
+}

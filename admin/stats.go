@@ -1,0 +1,169 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// stats is an app at a glance, by its newest maxLook exchanges and feedback.
+type stats struct {
+	App       string             `json:"app"`
+	Time      time.Time          `json:"time"`
+	Head      rules.Head         `json:"ruleset"`
+	Exchanges exchangeStats      `json:"exchanges"`
+	Feedback  feedbackStats      `json:"feedback"`
+	Rules     map[string]*effect `json:"rules"` // by rule id: every rule that was in scope
+	Proposals int                `json:"open_proposals"`
+	Findings  int                `json:"open_findings"`
+	Gaps      int64              `json:"gaps"` // exchanges known to be missing from the log
+}
+
+type exchangeStats struct {
+	Looked    int                   `json:"looked_at"`
+	Since     time.Time             `json:"since,omitzero"` // the oldest of them
+	Outcomes  map[store.Outcome]int `json:"outcomes"`
+	WithRules int                   `json:"with_rules"` // a block was injected
+	InScope   int                   `json:"in_scope"`   // some rule matched, withheld ones included
+	Checked   int                   `json:"checked"`    // verdicts of checks of injected rules
+	Followed  int                   `json:"followed"`
+	OwnMedian int64                 `json:"own_p50_us"` // Heed's own work before sending
+	Own99     int64                 `json:"own_p99_us"`
+}
+
+type feedbackStats struct {
+	Looked  int `json:"looked_at"`
+	Good    int `json:"good"`
+	Bad     int `json:"bad"`
+	Comment int `json:"with_comment"`
+}
+
+// statsAge is how long computed stats are shown again: they read thousands of rows.
+const statsAge = 3 * time.Second
+
+// statsCache holds the newest stats of each app; computing one at a time bounds
+// what impatient readers cost.
+type statsCache struct {
+	mu  sync.Mutex
+	all map[string]*stats
+}
+
+func (a *Admin) statsOf(ctx context.Context, app string) (*stats, error) {
+	a.stats.mu.Lock()
+	defer a.stats.mu.Unlock()
+	if s := a.stats.all[app]; s != nil && time.Since(s.Time) < statsAge {
+		return s, nil
+	}
+	s, err := a.computeStats(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	if a.stats.all == nil || len(a.stats.all) > 1000 {
+		a.stats.all = map[string]*stats{}
+	}
+	a.stats.all[app] = s
+	return s, nil
+}
+
+func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
+	s := &stats{App: app, Time: time.Now().UTC(), Rules: map[string]*effect{}}
+	s.Exchanges.Outcomes = map[store.Outcome]int{}
+	var own []int64
+	err := a.eachExchange(ctx, store.ExchangeFilter{App: app}, func(x *store.Exchange) {
+		s.exchange(x)
+		own = append(own, x.Timing.Own)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(own) > 0 {
+		slices.Sort(own)
+		s.Exchanges.OwnMedian, s.Exchanges.Own99 = own[len(own)/2], own[len(own)*99/100]
+	}
+	if err := a.eachFeedback(ctx, store.FeedbackFilter{App: app}, s.feedback); err != nil {
+		return nil, err
+	}
+	for _, e := range s.Rules {
+		e.finish()
+	}
+	return s, a.countWaiting(ctx, s)
+}
+
+func (a *Admin) countWaiting(ctx context.Context, s *stats) (err error) {
+	if s.Head, err = a.store.Head(ctx, s.App); err != nil {
+		return err
+	}
+	ps, _, err := a.store.Proposals(ctx, store.ProposalFilter{App: s.App, State: store.Open, Limit: store.MaxPage})
+	if err != nil {
+		return err
+	}
+	fs, _, err := a.store.Findings(ctx, store.FindingFilter{App: s.App, State: findingOpen, Limit: store.MaxPage})
+	if err != nil {
+		return err
+	}
+	s.Proposals, s.Findings = len(ps), len(fs)
+	s.Gaps, err = a.store.Gaps(ctx, s.App)
+	return err
+}
+
+func (s *stats) effect(rule string) *effect {
+	e := s.Rules[rule]
+	if e == nil {
+		e = &effect{}
+		s.Rules[rule] = e
+	}
+	return e
+}
+
+func (s *stats) exchange(x *store.Exchange) {
+	t := &s.Exchanges
+	t.Looked++
+	t.Since = x.Time
+	t.Outcomes[x.Outcome]++
+	if len(x.Decision.Rules) > 0 {
+		t.InScope++
+	}
+	applied := x.Decision.Applied()
+	if len(applied) > 0 {
+		t.WithRules++
+	}
+	for _, c := range x.Checks {
+		if slices.ContainsFunc(applied, func(d rules.RuleDecision) bool { return d.ID == c.Rule }) {
+			t.Checked++
+			if c.Followed {
+				t.Followed++
+			}
+		}
+	}
+	for _, d := range x.Decision.Rules {
+		e := s.effect(d.ID)
+		e.Looked++
+		e.exchange(x, d.ID)
+	}
+}
+
+func (s *stats) feedback(f *store.Feedback) {
+	if !f.Retracted.IsZero() || f.SupersededBy != "" {
+		return
+	}
+	t := &s.Feedback
+	t.Looked++
+	if f.Comment != "" {
+		t.Comment++
+	}
+	if f.Rating != nil && *f.Rating > 0 {
+		t.Good++
+	}
+	if f.Bad() {
+		t.Bad++
+	}
+	if f.Link != nil {
+		for _, d := range f.Link.Rules {
+			s.effect(d.ID).feedback(f, d.ID)
+		}
+	}
+}
