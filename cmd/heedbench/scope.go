@@ -134,6 +134,8 @@ func average(results []result) []result {
 			m.BestF1 += r.BestF1 / n
 			m.Injected += r.Injected / n
 			m.CommentTokens += r.CommentTokens / n
+			m.Kept += r.Kept / n
+			m.Dropped += r.Dropped / n
 			for name, x := range r.Unrelated {
 				m.Unrelated[name] += x / n
 			}
@@ -158,6 +160,10 @@ func printResults(out io.Writer, rs []result) error {
 	fmt.Fprintf(w, "coverage\tn\tticks\tsystem\ttouch P\trecall\twrong/100 neighb.\twrong/100 covered\t%s\tP\tF1\tbest F1\trules/req\ttokens/req\t\n",
 		strings.Join(names, "/100\t")+ending(names))
 	for _, r := range rs {
+		if r.followupsOnly() {
+			fmt.Fprintf(w, "%.2f\t%d\t%d\t%s\tfollow-ups kept\t%.3f\ttopic changes dropped\t%.3f\t\n", r.Coverage, r.N, r.Ticks, r.System, r.Kept, r.Dropped)
+			continue
+		}
 		fmt.Fprintf(w, "%.2f\t%d\t%d\t%s\t%.3f\t%.3f\t%.1f\t%.1f\t", r.Coverage, r.N, r.Ticks, r.System, r.TouchPrecision, r.Recall, r.Wrong, r.WrongCovered)
 		for _, name := range names {
 			fmt.Fprintf(w, "%.1f\t", r.Unrelated[name])

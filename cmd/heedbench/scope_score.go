@@ -44,7 +44,12 @@ type result struct {
 	BestF1         float64            `json:"best_threshold_f1"`
 	Injected       float64            `json:"injected_per_request"` // rules per in-domain request
 	CommentTokens  float64            `json:"tokens_per_request"`   // bytes/4 of injected comments, in-domain
+	Kept           float64            `json:"followup_kept,omitempty"`
+	Dropped        float64            `json:"topic_change_dropped,omitempty"`
 }
+
+// followupsOnly reports a result of two-turn conversations.
+func (r result) followupsOnly() bool { return r.Kept > 0 || r.Dropped > 0 }
 
 // tally counts one threshold's outcomes.
 type tally struct {

@@ -31,9 +31,10 @@ func Fit(scopes []Scope, traffic []Logged, opt FitOptions) *Stats {
 	if base == nil {
 		base = Shipped()
 	}
-	queries := distinctQueries(traffic, opt.MaxQueries)
+	steps := &Stats{steps: fitSteps(traffic)}
+	queries := distinctQueries(traffic, steps, opt.MaxQueries)
 	s := Count(base, queries)
-	s.steps = fitSteps(traffic)
+	s.steps = steps.steps
 	if len(queries) == 0 {
 		return s
 	}
@@ -43,7 +44,8 @@ func Fit(scopes []Scope, traffic []Logged, opt FitOptions) *Stats {
 }
 
 // distinctQueries returns the latest distinct queries, in the order of traffic.
-func distinctQueries(traffic []Logged, limit int) []string {
+// Where a step's template is known by now, they are extracted again.
+func distinctQueries(traffic []Logged, steps *Stats, limit int) []string {
 	if limit <= 0 || limit > maxQueries {
 		limit = maxQueries
 	}
@@ -51,6 +53,9 @@ func distinctQueries(traffic []Logged, limit int) []string {
 	var out []string
 	for i := len(traffic) - 1; i >= 0 && len(out) < limit; i-- {
 		q := cut(traffic[i].Query, maxTextBytes)
+		if t := steps.template(traffic[i].Step); t != nil {
+			q = request(traffic[i].Text, t)
+		}
 		if q == "" || seen[q] {
 			continue
 		}

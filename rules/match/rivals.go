@@ -11,8 +11,8 @@ const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
 	leastCluster   = 5    // texts: fewer are no topic
-	queriesARival  = 40   // of traffic, by default
-	maxRivals      = 250  // more cost recall and time
+	queriesARival  = 65   // of traffic, by default
+	maxRivals      = 200  // more cost recall and time
 	claimedCluster = 0.3  // mean probability of one rule at which a cluster counts as the rule's
 	sameTick       = 0.25 // cosine at which counterexamples of a rule are about the same
 )

@@ -11,6 +11,12 @@ const MaxHits = 3
 // maxCandidates is how many classes the decision weighs against each other.
 const maxCandidates = 16
 
+// tickDiscount is what a group of counterexamples yields in a contest: there are
+// many of them on one topic, beside its clusters, and their claims add up.
+const tickDiscount = 1.2
+
+const maxMargin = 40 // keeps exp finite
+
 // Buffer is reusable scratch space for [Index.Match]; its zero value is ready.
 // One goroutine uses it at a time; it may be pooled and used with any Index.
 type Buffer struct {
@@ -64,7 +70,10 @@ func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) 
 	for i := range buf.cands[:n] {
 		c := &buf.cands[i]
 		c.margin = ix.margin(&ix.classes[c.class], &buf.acc[c.class], s)
-		c.weight = exp32(min(c.margin, 40))
+		if k := &ix.classes[c.class]; k.rule < 0 && k.id != "" {
+			c.margin -= tickDiscount
+		}
+		c.weight = exp32(min(c.margin, maxMargin))
 	}
 	return n
 }

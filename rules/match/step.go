@@ -241,9 +241,3 @@ var (
 	calendar  = set(`january february march april may june july august september october november december monday tuesday wednesday
 		thursday friday saturday sunday jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun am pm utc gmt`)
 )
-
-// stepTemplate is what the requests of one step repeat: hashes of shingles, sorted.
-type stepTemplate struct {
-	step     string
-	shingles []uint32
-}
