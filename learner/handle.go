@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"heed/rules"
 	"heed/rules/check"
@@ -151,7 +152,7 @@ func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *sto
 		}
 		return l.widen(ctx, s, f, link, cand, r, e)
 	}
-	if p := s.like(cand); p != nil {
+	if p := s.like(cand, s.open); p != nil {
 		next := MergeInto(p, e, cand, s.known)
 		if err := l.finish(ctx, s, next); err != nil {
 			return err
@@ -176,20 +177,26 @@ func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *sto
 
 // inForce returns the rule in force that says the same, nil when none does.
 func (s *state) inForce(cand *rules.Rule) *rules.Rule {
+	all := make([]*rules.Rule, len(s.set.Rules))
 	for i := range s.set.Rules {
-		if r := &s.set.Rules[i]; Same(r, cand, s.stats) {
-			return r
-		}
+		all[i] = &s.set.Rules[i]
+	}
+	if same := Same(cand, all, s.stats); len(same) > 0 {
+		return all[same[0]]
 	}
 	return nil
 }
 
-// like returns the open proposal of the same rule, nil when there is none.
-func (s *state) like(cand *rules.Rule) *store.Proposal {
-	for _, p := range s.open {
-		if r := p.Rule(); r != nil && len(p.Ops) > 0 && (p.Ops[0].Kind == rules.Add || p.Ops[0].Kind == rules.Supersede) && Same(r, cand, s.stats) {
-			return p
+// like returns the proposal of the same new rule, nil when there is none.
+func (s *state) like(cand *rules.Rule, among []*store.Proposal) *store.Proposal {
+	all := make([]*rules.Rule, len(among))
+	for i, p := range among {
+		if len(p.Ops) > 0 && (p.Ops[0].Kind == rules.Add || p.Ops[0].Kind == rules.Supersede) {
+			all[i] = p.Rule()
 		}
+	}
+	if same := Same(cand, all, s.stats); len(same) > 0 {
+		return among[same[0]]
 	}
 	return nil
 }
@@ -252,7 +259,7 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 	p.Problems = Problems(r, s.policy.Domains)
 	p.Opposed = opposed(p, s.open)
 	p.Title, p.Tokens = title(p.Ops[0].Kind, r), rules.Tokens(r)
-	t, err := store.TouchOfOps(ctx, l.opt.Store, s.app, p.Ops, 0)
+	t, err := l.touch(ctx, s, p.Ops)
 	if err != nil {
 		return err
 	}
@@ -261,6 +268,28 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 	s.put(p)
 	return nil
 }
+
+// touch measures what operations would touch. The logged requests are read at
+// most once in touchFor, so that a burst of feedback does not read them each time.
+func (l *Learner) touch(ctx context.Context, s *state, ops []rules.Operation) (store.Touch, error) {
+	r := (&store.Proposal{Ops: ops}).Rule()
+	step := ""
+	if len(r.Scope.Hard.Steps) == 1 {
+		step = r.Scope.Hard.Steps[0]
+	}
+	a := l.app(s.app)
+	if a.logged == nil || a.loggedStep != step || s.now.Sub(a.loggedAt) > touchFor {
+		xs, err := store.NewestRequests(ctx, l.opt.Store, s.app, step, 0)
+		if err != nil {
+			return store.Touch{}, err
+		}
+		a.logged, a.loggedStep, a.loggedAt = xs, step, s.now
+	}
+	return store.TouchIn(s.set, ops, s.stats, a.logged)
+}
+
+// touchFor is how old the logged requests may be that a proposal is measured on.
+const touchFor = time.Second
 
 // shape makes the operations of a new rule: it supersedes rules in force that it
 // contradicts for the same requests, and takes its examples out of the scope of

@@ -16,7 +16,6 @@ const (
 	nearlySame   = 0.9  // with related topics
 	sameTopic    = 0.35 // probability that the one rule applies to the other's examples
 	relatedTopic = 0.1
-	likeWhen     = 0.5 // overlap of the words of two worded conditions
 )
 
 // Overlap says how much two rules are about the same requests, in [0, 1]: 0 when
@@ -24,25 +23,72 @@ const (
 // probability with which one applies to an example of the other, or the overlap
 // of the words of their conditions.
 func Overlap(a, b *rules.Rule, stats *match.Stats) float64 {
+	return Overlaps(a, []*rules.Rule{b}, stats)[0]
+}
+
+// Overlaps is Overlap of one rule with each of others. It compiles one index, so
+// it costs milliseconds whatever their number is.
+func Overlaps(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []float64 {
+	out := make([]float64, len(others))
+	scopes := []match.Scope{scopeOf(rule)}
+	for _, o := range others {
+		scopes = append(scopes, scopeOf(o))
+	}
+	ix, err := match.Compile(scopes, stats)
+	if err != nil {
+		return out
+	}
+	ix = ix.WithThreshold(0.01)
+	var buf match.Buffer
+	for i, o := range others {
+		out[i] = certain(rule, o)
+		if out[i] < 0 {
+			out[i] = max(likeConditions(rule, o), applies(ix, i+1, rule.Scope.Examples, &buf), applies(ix, 0, o.Scope.Examples, &buf))
+		}
+	}
+	return out
+}
+
+// scopeOf is what the matcher learns from, with one source for all, so that the
+// rules are asked one by one and do not compete.
+func scopeOf(r *rules.Rule) match.Scope {
+	return match.Scope{ID: r.ID, AppliesWhen: r.Scope.AppliesWhen, Examples: r.Scope.Examples, Counterexamples: r.Scope.Counterexamples, Sources: []string{"one"}}
+}
+
+// certain is the overlap where the filters or a common example decide it, else -1.
+func certain(a, b *rules.Rule) float64 {
 	switch {
 	case !meet(&a.Scope.Hard, &b.Scope.Hard):
 		return 0
+	case a.Scope.Always && b.Scope.Always:
+		return 1
 	case a.Scope.Always || b.Scope.Always:
-		if a.Scope.Always && b.Scope.Always {
-			return 1
-		}
 		return relatedTopic
+	case slices.ContainsFunc(b.Scope.Examples, func(q string) bool { return slices.Contains(a.Scope.Examples, q) }):
+		return 1
 	}
-	for _, q := range b.Scope.Examples {
-		if slices.Contains(a.Scope.Examples, q) {
-			return 1
+	return -1
+}
+
+// likeConditions is the overlap of the words of two worded conditions.
+func likeConditions(a, b *rules.Rule) float64 {
+	if derived(a.Scope.AppliesWhen) || derived(b.Scope.AppliesWhen) {
+		return 0
+	}
+	return dice(stemSet(a.Scope.AppliesWhen), stemSet(b.Scope.AppliesWhen))
+}
+
+// applies is the highest probability with which the i-th rule applies to one of
+// the queries (the newest 8 are asked).
+func applies(ix *match.Index, i int, queries []string, buf *match.Buffer) float64 {
+	best := 0.0
+	only := func(rule int) bool { return rule == i }
+	for _, q := range queries[max(0, len(queries)-8):] {
+		for _, h := range ix.Match(q, only, buf) {
+			best = max(best, float64(h.P))
 		}
 	}
-	best := 0.0
-	if !derived(a.Scope.AppliesWhen) && !derived(b.Scope.AppliesWhen) {
-		best = dice(stemSet(a.Scope.AppliesWhen), stemSet(b.Scope.AppliesWhen))
-	}
-	return max(best, applies(a, b.Scope.Examples, stats), applies(b, a.Scope.Examples, stats))
+	return best
 }
 
 // meet says whether one request can pass both rules' filters.
@@ -68,24 +114,6 @@ func sameHard(a, b *rules.Hard) bool {
 	return slices.Equal(a.Steps, b.Steps) && a.Alias == b.Alias && a.User == b.User && a.Partition == b.Partition && len(a.Tags) == len(b.Tags) && meet(a, b)
 }
 
-// applies is the highest probability with which the rule, alone, applies to one
-// of the queries (the newest 8 are asked).
-func applies(r *rules.Rule, queries []string, stats *match.Stats) float64 {
-	ix, err := match.Compile([]match.Scope{{ID: r.ID, AppliesWhen: r.Scope.AppliesWhen, Examples: r.Scope.Examples, Counterexamples: r.Scope.Counterexamples}}, stats)
-	if err != nil {
-		return 0
-	}
-	ix = ix.WithThreshold(0.01)
-	var buf match.Buffer
-	best := 0.0
-	for _, q := range queries[max(0, len(queries)-8):] {
-		for _, h := range ix.Match(q, nil, &buf) {
-			best = max(best, float64(h.P))
-		}
-	}
-	return best
-}
-
 func dice(a, b map[string]bool) float64 {
 	if len(a)+len(b) == 0 {
 		return 0
@@ -99,23 +127,36 @@ func dice(a, b map[string]bool) float64 {
 	return 2 * float64(both) / float64(len(a)+len(b))
 }
 
-// Same says whether two rules say the same about the same requests, so that they
-// are one. A specific action (with a quotation, a name or a number in its check)
-// that nobody bound to a condition is taken for one wish whatever the requests
-// were; a general one ("be brief") is one only within a topic.
-func Same(a, b *rules.Rule, stats *match.Stats) bool {
-	if !sameHard(&a.Scope.Hard, &b.Scope.Hard) || a.Scope.Always != b.Scope.Always {
-		return false
+// Same returns the indexes of the rules that say the same as rule about the same
+// requests, so that they are one. A specific action (with a quotation or a name in
+// its check) that nobody bound to a condition is taken for one wish whatever the
+// requests were; a general one ("be brief") is one only within a topic.
+func Same(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []int {
+	var same, ask []int
+	var alike []float64
+	var asked []*rules.Rule
+	for i, o := range others {
+		if o == nil || !sameHard(&rule.Scope.Hard, &o.Scope.Hard) || rule.Scope.Always != o.Scope.Always {
+			continue
+		}
+		like := check.SameAction(rule.Action, o.Action)
+		switch {
+		case like < sameAction:
+		case like >= nearlySame && specific(rule) && specific(o) && derived(rule.Scope.AppliesWhen) && derived(o.Scope.AppliesWhen):
+			same = append(same, i)
+		default:
+			ask, alike, asked = append(ask, i), append(alike, like), append(asked, o)
+		}
 	}
-	alike := check.SameAction(a.Action, b.Action)
-	if alike < sameAction {
-		return false
+	if len(ask) > 0 {
+		for j, overlap := range Overlaps(rule, asked, stats) {
+			if overlap >= sameTopic || alike[j] >= nearlySame && overlap >= relatedTopic {
+				same = append(same, ask[j])
+			}
+		}
 	}
-	if alike >= nearlySame && specific(a) && specific(b) && (derived(a.Scope.AppliesWhen) || derived(b.Scope.AppliesWhen)) && derived(a.Scope.AppliesWhen) == derived(b.Scope.AppliesWhen) {
-		return true
-	}
-	overlap := Overlap(a, b, stats)
-	return overlap >= sameTopic || alike >= nearlySame && overlap >= relatedTopic
+	slices.Sort(same)
+	return same
 }
 
 func specific(r *rules.Rule) bool {
@@ -163,53 +204,49 @@ func cloneProposal(p *store.Proposal) *store.Proposal {
 }
 
 // Conflicting lists what contradicts rule among the rules in force and the open
-// proposals, except those that ops replace or that are skip itself.
+// proposals other than skip. The advice for a rule in force is to supersede it
+// where both are about the same requests, else to split the scope; between open
+// proposals, to reject one of the two, or to split.
 func Conflicting(rule *rules.Rule, set *rules.Set, open []*store.Proposal, skip string, stats *match.Stats) []store.Conflict {
 	var out []store.Conflict
+	var against []*rules.Rule
+	add := func(o *rules.Rule, c store.Conflict) {
+		if o == nil || o.ID == rule.ID || !meet(&rule.Scope.Hard, &o.Scope.Hard) {
+			return
+		}
+		if why, ok := check.Conflict(rule.Action, o.Action, rule.Checks, o.Checks); ok {
+			c.Action, c.Reason = o.Action, why
+			out, against = append(out, c), append(against, o)
+		}
+	}
 	for i := range set.Rules {
-		o := &set.Rules[i]
-		if o.ID == rule.ID {
-			continue
-		}
-		if why, ok := contradict(rule, o, stats); ok {
-			out = append(out, store.Conflict{Rule: o.ID, Action: o.Action, Reason: why, Advice: advice(rule, o, stats)})
-		}
+		add(&set.Rules[i], store.Conflict{Rule: set.Rules[i].ID, Advice: "supersede"})
 	}
 	for _, p := range open {
-		o := p.Rule()
-		if p.ID == skip || o == nil || o.ID == rule.ID {
-			continue
-		}
-		if why, ok := contradict(rule, o, stats); ok {
-			a := "split"
-			if Overlap(rule, o, stats) >= sameScope {
-				a = "reject" // one open question: a person chooses one of the two
-			}
-			out = append(out, store.Conflict{Proposal: p.ID, Action: o.Action, Reason: why, Advice: a})
+		if p.ID != skip {
+			add(p.Rule(), store.Conflict{Proposal: p.ID, Advice: "reject"})
 		}
 	}
-	return out
+	if len(out) == 0 {
+		return nil
+	}
+	overlaps := Overlaps(rule, against, stats)
+	kept := out[:0]
+	for i, c := range out {
+		if overlaps[i] < relatedTopic || len(kept) == maxConflicts {
+			continue
+		}
+		if overlaps[i] < sameScope {
+			c.Advice = "split"
+		}
+		kept = append(kept, c)
+	}
+	return kept
 }
 
 // sameScope is the overlap from which two rules are about the same requests.
-const sameScope = 0.5
-
-func contradict(a, b *rules.Rule, stats *match.Stats) (string, bool) {
-	if !meet(&a.Scope.Hard, &b.Scope.Hard) {
-		return "", false
-	}
-	why, ok := check.Conflict(a.Action, b.Action, a.Checks, b.Checks)
-	if !ok || Overlap(a, b, stats) < relatedTopic {
-		return "", false
-	}
-	return why, true
-}
-
-// advice for a rule in force: the newer supersedes it where both are about the
-// same requests; a narrower one splits the scope.
-func advice(rule, old *rules.Rule, stats *match.Stats) string {
-	if Overlap(rule, old, stats) >= sameScope {
-		return "supersede"
-	}
-	return "split"
-}
+// maxConflicts is how many contradictions a proposal lists.
+const (
+	sameScope    = 0.5
+	maxConflicts = 20
+)

@@ -18,19 +18,23 @@ type appState struct {
 	set   *rules.Set
 	stats *match.Stats
 
-	known     Frequencies // of logged requests
-	knownAt   time.Time
-	looked    time.Time // when tend last looked
-	dirty     bool      // feedback was handled since
-	rated     bool      // a rating was
-	ratings   int       // how many were, in this process
-	watched   map[string]*watched
-	next      int // index of the rule whose turn to be watched it is
-	seenAt    time.Time
-	tended    rules.Head
-	refreshed refreshMark
-	busy      bool // a refresh is running; done tells its end
-	done      chan refreshMark
+	known   Frequencies // of logged requests
+	knownAt time.Time
+	looked  time.Time // when tend last looked
+	dirty   bool      // feedback was handled since
+	rated   bool      // a rating was
+	ratings int       // how many were, in this process
+	watched map[string]*watched
+	next    int // index of the rule whose turn to be watched it is
+	seenAt  time.Time
+
+	logged     []*store.Exchange // newest requests of loggedStep, for what proposals touch
+	loggedStep string
+	loggedAt   time.Time
+	tended     rules.Head
+	refreshed  refreshMark
+	busy       bool // a refresh is running; done tells its end
+	done       chan refreshMark
 }
 
 func (l *Learner) app(name string) *appState {

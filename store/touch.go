@@ -25,25 +25,13 @@ const (
 // with the same id is replaced. It reads the log without bodies and compiles a
 // set: tens of milliseconds for a thousand requests.
 func TouchOf(ctx context.Context, s Store, app string, rule *rules.Rule, n int) (Touch, error) {
-	_, set, err := Current(ctx, s, app)
-	if err != nil {
-		return Touch{}, fmt.Errorf("touch of rule %s: %w", rule.ID, err)
-	}
-	next := &rules.Set{App: app, Stats: set.Stats}
-	for i := range set.Rules {
-		if set.Rules[i].ID != rule.ID {
-			next.Rules = append(next.Rules, set.Rules[i])
-		}
-	}
-	next.Rules = append(next.Rules, *rule)
-	return touch(ctx, s, next, rule, n)
+	return TouchOfOps(ctx, s, app, []rules.Operation{{Kind: rules.Add, Rule: rule}}, n)
 }
 
 // TouchOfOps is TouchOf for a proposal's operations: rules that they replace or
 // retire do not compete. Operations without a rule touch nothing.
 func TouchOfOps(ctx context.Context, s Store, app string, ops []rules.Operation, n int) (Touch, error) {
-	p := Proposal{Ops: ops}
-	rule := p.Rule()
+	rule := (&Proposal{Ops: ops}).Rule()
 	if rule == nil {
 		return Touch{}, nil
 	}
@@ -51,11 +39,19 @@ func TouchOfOps(ctx context.Context, s Store, app string, ops []rules.Operation,
 	if err != nil {
 		return Touch{}, fmt.Errorf("touch of rule %s: %w", rule.ID, err)
 	}
-	next, err := rules.Apply(set, ops)
-	if err != nil { // it does not fit, so measure the rule by itself
-		return TouchOf(ctx, s, app, rule, n)
+	stats, err := StatsOf(ctx, s, set)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Touch{}, err
 	}
-	return touch(ctx, s, next, rule, n)
+	step := ""
+	if len(rule.Scope.Hard.Steps) == 1 {
+		step = rule.Scope.Hard.Steps[0]
+	}
+	xs, err := NewestRequests(ctx, s, app, step, n)
+	if err != nil {
+		return Touch{}, err
+	}
+	return TouchIn(set, ops, stats, xs)
 }
 
 // StatsOf reads the word statistics that the set names; nil, for the shipped
@@ -71,30 +67,14 @@ func StatsOf(ctx context.Context, s Store, set *rules.Set) (*match.Stats, error)
 	return match.UnmarshalStats(b)
 }
 
-func touch(ctx context.Context, s Store, set *rules.Set, rule *rules.Rule, n int) (Touch, error) {
-	stats, err := StatsOf(ctx, s, set)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Touch{}, err
-	}
-	slices.SortFunc(set.Rules, func(a, b rules.Rule) int { return cmp.Compare(a.ID, b.ID) })
-	xs, err := newest(ctx, s, set.App, rule, n)
-	if err != nil {
-		return Touch{}, err
-	}
-	return touchOf(set, rule.ID, stats, xs)
-}
-
-// newest lists the newest n logged requests that have a query, of the rule's step
-// where it has just one.
-func newest(ctx context.Context, s Store, app string, rule *rules.Rule, n int) ([]*Exchange, error) {
+// NewestRequests lists the newest n logged requests (0 is DefaultTouch, at most
+// MaxTouch) that have a query, of the step where one is given, without bodies.
+func NewestRequests(ctx context.Context, s Store, app, step string, n int) ([]*Exchange, error) {
 	if n <= 0 {
 		n = DefaultTouch
 	}
 	n = min(n, MaxTouch)
-	f := ExchangeFilter{App: app, Queries: true}
-	if len(rule.Scope.Hard.Steps) == 1 {
-		f.Step = rule.Scope.Hard.Steps[0]
-	}
+	f := ExchangeFilter{App: app, Queries: true, Step: step}
 	var out []*Exchange
 	for len(out) < n {
 		f.Limit = min(MaxPage, n-len(out))
@@ -111,8 +91,28 @@ func newest(ctx context.Context, s Store, app string, rule *rules.Rule, n int) (
 	return out, nil
 }
 
-// touchOf is the pure part: what the rule with that id touches of xs.
-func touchOf(set *rules.Set, id string, stats *match.Stats, xs []*Exchange) (Touch, error) {
+// TouchIn is the pure part of TouchOf: what the operations' rule touches of xs
+// once set has it. Operations that do not fit the set are measured as if their
+// rule were added to it.
+func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Exchange) (Touch, error) {
+	rule := (&Proposal{Ops: ops}).Rule()
+	if rule == nil {
+		return Touch{}, nil
+	}
+	id := rule.ID
+	if next, err := rules.Apply(set, ops); err == nil {
+		set = next
+	} else {
+		next := &rules.Set{App: set.App, Stats: set.Stats}
+		for i := range set.Rules {
+			if set.Rules[i].ID != id {
+				next.Rules = append(next.Rules, set.Rules[i])
+			}
+		}
+		next.Rules = append(next.Rules, *rule)
+		slices.SortFunc(next.Rules, func(a, b rules.Rule) int { return cmp.Compare(a.ID, b.ID) })
+		set = next
+	}
 	c, err := rules.Compile(set, rules.Head{}, stats)
 	if err != nil {
 		return Touch{}, err
