@@ -75,7 +75,7 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	const last = chromedp.CSS("#messages li.assistant:last-child")
-	run("ask", chromedp.SetValue(chromedp.CSS("#question"), question), chromedp.Submit(chromedp.CSS("#ask")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
+	run("ask", chromedp.SetValue(chromedp.CSS("#question"), question), chromedp.Click(chromedp.CSS("#ask button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
 	first := runIn(t, ctx, "the answer", chromedp.Text(last))
 	run("thumbs down", chromedp.Click(inWidget("button[name=down]")),
 		chromedp.SendKeys(inWidget("textarea[name=comment]"), "Always mention the 30-day return window."),
@@ -93,7 +93,7 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 	run("approve", chromedp.Click(chromedp.CSS("[data-proposal] button[name=approve]")), chromedp.WaitVisible(chromedp.CSS("#flash")))
 	shoot(t, ctx, "approved")
 	run("ask again", chromedp.Navigate(d.page), chromedp.WaitVisible(chromedp.CSS("[data-rule]")), chromedp.SetValue(chromedp.CSS("#question"), question),
-		chromedp.Submit(chromedp.CSS("#ask")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
+		chromedp.Click(chromedp.CSS("#ask button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
 	second := runIn(t, ctx, "the second answer", chromedp.Text(last))
 	shoot(t, ctx, "changed")
 	if strings.Contains(first, "30-day") || !strings.Contains(second, "30-day") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -155,12 +156,31 @@ func (cmd demoCmd) serve(e *env, d *demo) error {
 	if err != nil {
 		return err
 	}
+	if err := d.seed(e.ctx); err != nil {
+		return err
+	}
 	cmd.announce(e.out, d, "http://"+ln.Addr().String())
 	return page.serve(e.ctx, ln)
 }
 
+// seed asks what the shop's customers ask on an ordinary day, so that a first card
+// can say what it would touch. With a real endpoint that would cost money, so
+// the log starts empty there.
+func (d *demo) seed(ctx context.Context) error {
+	if d.model == nil {
+		return nil
+	}
+	p := newScript(d, io.Discard)
+	p.logged = append(p.logged, p.scene.Train...)
+	return p.traffic(ctx)
+}
+
 // announce prints the addresses and what to paste.
 func (cmd demoCmd) announce(out io.Writer, d *demo, page string) {
+	about := ""
+	if d.model != nil {
+		about = "The log starts with a day of simulated customers' questions, so that a card can say what it would touch.\n"
+	}
 	fmt.Fprintf(out, `Heed demo, in front of %s. Rules run without a holdout here, so that every answer shows them.
 
   chat and inbox   %s
@@ -174,8 +194,8 @@ Any OpenAI client works; paste one:
 
   client := openai.NewClient(option.WithBaseURL("%s/v1"), option.WithAPIKey("%s"))   // Go; Node and Python alike
 
-Ctrl-C ends it.
-`, d.upstream, page, d.stack.gatewayURL, demoKey, d.stack.adminURL, d.stack.token, d.stack.gatewayURL, demoKey, demoAlias, d.stack.gatewayURL, demoKey)
+%sCtrl-C ends it.
+`, d.upstream, page, d.stack.gatewayURL, demoKey, d.stack.adminURL, d.stack.token, d.stack.gatewayURL, demoKey, demoAlias, d.stack.gatewayURL, demoKey, about)
 }
 
 // client is an admin client of the demo's own Heed.

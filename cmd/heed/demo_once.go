@@ -32,8 +32,7 @@ const (
 // once is `heed demo --once`: it measures, lets people complain, approves as an
 // admin would who sees the API only, and measures again on other questions.
 func (d *demo) once(e *env) error {
-	p := &script{demo: d, out: e.out, client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey))}
-	p.split()
+	p := newScript(d, e.out)
 	fmt.Fprintf(e.out, "Heed in front of %s; every call below is real HTTP through the official openai-go SDK.\n\n", d.upstream)
 	before, err := p.measure(e.ctx)
 	if err != nil {
@@ -68,20 +67,22 @@ type script struct {
 	unseen, near, far []simulate.Question // measured, never logged
 	logged            []simulate.Question // traffic besides the judged questions
 
-	records   int
-	judged    simulate.Question // the first complaint, shown as the example
-	said      simulate.Feedback
-	proposed  int
-	approved  int
-	toCard    []time.Duration // feedback acknowledged to proposal visible
-	toEffect  time.Duration   // approval to the first answer that carries the rule
-	openCards map[string]bool
+	records  int
+	judged   simulate.Question // the first complaint, shown as the example
+	said     simulate.Feedback
+	proposed int
+	approved int
+	toCard   []time.Duration // feedback acknowledged to proposal visible
+	toEffect time.Duration   // approval to the first answer that carries the rule
 }
 
-// split keeps the questions that are measured apart from those that Heed may see
-// beforehand: every second neighbour and unrelated question is traffic.
-func (p *script) split() {
-	p.unseen, p.openCards = p.scene.Unseen, map[string]bool{}
+// newScript keeps the questions that are measured apart from those that Heed may
+// see beforehand: every second neighbour and unrelated question is traffic.
+func newScript(d *demo, out io.Writer) *script {
+	p := &script{
+		demo: d, out: out, unseen: d.scene.Unseen,
+		client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey)),
+	}
 	for i, q := range slices.Concat(p.scene.Neighbours, p.scene.Unrelated) {
 		switch {
 		case i%2 == 0:
@@ -92,6 +93,7 @@ func (p *script) split() {
 			p.far = append(p.far, q)
 		}
 	}
+	return p
 }
 
 // answer is what the agent's user saw, and what Heed said about it.
@@ -259,7 +261,6 @@ func (p *script) card(ctx context.Context, since time.Time) error {
 		}
 		count := 0
 		for _, q := range ps {
-			p.openCards[q.ID] = true
 			count += len(q.Evidence)
 		}
 		fs, _, err := p.stack.store.Feedback(ctx, store.FeedbackFilter{App: "shop", Limit: 1})

@@ -270,6 +270,9 @@ func (p *demoPage) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	flush := http.NewResponseController(w)
+	if flush.Flush() != nil { // the page knows now that it is connected
+		return
+	}
 	for seq := uint64(0); ; {
 		next, err := p.d.stack.store.Wait(r.Context(), seq)
 		if err != nil {

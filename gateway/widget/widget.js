@@ -43,7 +43,7 @@
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
     :host { display: block; font: 14px/1.45 system-ui, sans-serif; color: var(--heed-text, inherit); }
-    :host([hidden]) { display: none; }
+    :host([hidden]), [hidden] { display: none !important; }
     .row { display: flex; align-items: center; gap: 6px; min-height: 34px; }
     button { font: inherit; color: inherit; cursor: pointer; border-radius: var(--heed-radius, 8px);
       border: 1px solid var(--heed-border, #8884); background: var(--heed-surface, transparent); }

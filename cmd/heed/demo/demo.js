@@ -97,7 +97,7 @@ function render(s) {
   $('findings-box').hidden = !s.findings.length;
   $('findings').replaceChildren(...s.findings.map((f) => el('div', { class: 'card', 'data-finding': f.id }, el('p', { class: 'rule' }, f.title), ...f.evidence.slice(0, 2).map((e) => quote(e.quote || 'thumbs only')))));
   $('history').replaceChildren(...(s.history.length ? s.history.map((h, i) => el('div', { class: 'card' },
-    el('p', {}, 'Epoch ' + h.head.epoch + ' · ' + h.rules + (h.rules === 1 ? ' rule' : ' rules') + ' · ' + h.action + ' by ' + h.actor),
+    el('p', {}, 'Epoch ' + h.head.epoch + ' · ' + h.rules + (h.rules === 1 ? ' rule' : ' rules') + ' · ' + (h.action === 'refresh' ? 'word statistics refreshed' : h.action) + ' by ' + h.actor),
     i === 0 ? el('p', { class: 'quiet' }, 'in force') : el('div', { class: 'actions' }, button('Roll back', false, () => api('/activate', { hash: h.head.hash })))))
     : [el('p', { class: 'hint' }, 'Nothing was published yet.')]));
 }
