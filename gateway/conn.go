@@ -147,6 +147,12 @@ func (s *connSet) remove(c *clientConn) {
 	delete(s.open, c)
 }
 
+func (s *connSet) any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) > 0
+}
+
 func (s *connSet) each(f func(*clientConn)) {
 	s.mu.Lock()
 	all := make([]*clientConn, 0, len(s.open))

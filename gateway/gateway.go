@@ -139,11 +139,15 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	err := g.server.ShutdownWithContext(ctx)
 	if err != nil {
 		g.conns.each((*clientConn).abort)
-		late, cancel := context.WithTimeout(context.Background(), abortTime)
-		if g.server.ShutdownWithContext(late) != nil {
-			g.conns.each(func(c *clientConn) { _ = c.Conn.Close() })
+		// Calls say that they were ended, then their connections wait for the next
+		// request, which there is none of: that wait is over at once.
+		for end := time.Now().Add(abortTime); g.conns.any() && time.Now().Before(end); {
+			if g.inFlight.Load() == 0 {
+				g.conns.each(func(c *clientConn) { _ = c.SetReadDeadline(end.Add(-time.Hour)) })
+			}
+			time.Sleep(abortPoll)
 		}
-		cancel()
+		g.conns.each(func(c *clientConn) { _ = c.Conn.Close() })
 	}
 	g.stop()
 	g.workers.Wait()
@@ -195,6 +199,7 @@ const (
 	headTimeout = 30 * time.Second // for a request's head, and for each further part of its body
 	sendTimeout = 30 * time.Second // for a client to take what one write holds
 	abortTime   = 2 * time.Second  // for ended calls to say so
+	abortPoll   = 2 * time.Millisecond
 	flushTime   = 10 * time.Second // for the log at shutdown
 )
 

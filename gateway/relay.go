@@ -243,13 +243,13 @@ func (c *call) finish(o store.Outcome) {
 	c.x.Outcome = o
 	c.x.Timing.Done = time.Since(c.start).Microseconds()
 	c.letGo(c.relay.ended)
-	if c.counts {
-		c.g.inFlight.Add(-1)
-		c.app.inFlight.Add(-1)
-	}
 	c.g.metrics.done(c)
 	c.record()
 	c.g.bytes.give(c.held)
+	if c.counts { // last: Shutdown waits for it
+		c.app.inFlight.Add(-1)
+		c.g.inFlight.Add(-1)
+	}
 	*c = call{req: c.req, buf: c.buf, turns: c.turns, patched: c.patched, closed: true}
 	callPool.Put(c)
 }
