@@ -35,12 +35,12 @@ type database struct {
 // openDatabase opens the file and brings its schema forward.
 func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*database, error) {
 	pragmas := []string{
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
+		fmt.Sprintf("page_size(%d)", sc.pageBytes), "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
 		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
 		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete(" + sc.secureDelete + ")",
 	}
 	if opt.MaxBytes > 0 {
-		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(16, opt.MaxBytes/pageBytes)))
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(16, opt.MaxBytes/sc.pageBytes)))
 	}
 	write, err := connect(path, "immediate", pragmas, 1)
 	if err != nil {
@@ -59,9 +59,6 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	go d.run()
 	return d, nil
 }
-
-// pageBytes is SQLite's default page size.
-const pageBytes = 4096
 
 // connect opens a pool of connections that all carry the pragmas.
 func connect(path, lock string, pragmas []string, n int) (*sql.DB, error) {

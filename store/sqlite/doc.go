@@ -31,22 +31,24 @@ func sealBytes(b []byte) []byte {
 	return append(out, b...)
 }
 
-// unseal returns the bytes that were sealed; store.ErrCorrupt when they changed.
+// unseal returns the bytes that were sealed; store.ErrCorrupt, naming what, when
+// they changed.
 func unseal(doc []byte, what string) ([]byte, error) {
 	if len(doc) < 4 || binary.LittleEndian.Uint32(doc) != crc32.Checksum(doc[4:], castagnoli) {
-		return nil, fmt.Errorf("%s: %s: %w: its checksum does not fit", mainFile, what, store.ErrCorrupt)
+		return nil, fmt.Errorf("%s: %w: its checksum does not fit", what, store.ErrCorrupt)
 	}
 	return doc[4:], nil
 }
 
 // unsealJSON decodes a sealed document.
 func unsealJSON(doc []byte, what string, v any) error {
+	what = mainFile + ": " + what
 	b, err := unseal(doc, what)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("%s: %s: %w: %v", mainFile, what, store.ErrCorrupt, err)
+		return fmt.Errorf("%s: %w: %v", what, store.ErrCorrupt, err)
 	}
 	return nil
 }

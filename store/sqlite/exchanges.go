@@ -22,7 +22,7 @@ func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error 
 	for len(xs) > 0 {
 		part := xs[:min(len(xs), store.MaxBatchRecords)]
 		xs = xs[len(part):]
-		b, skipped := s.newBatch(part)
+		b, skipped := newBatch(part)
 		errs = append(errs, skipped...)
 		if err := s.log.change(ctx, quiet, b.insert); err != nil {
 			return errors.Join(append(errs, err)...)
@@ -33,10 +33,7 @@ func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error 
 }
 
 // batch is what one transaction adds to the log.
-type batch struct {
-	p    packer
-	apps []appBatch
-}
+type batch []appBatch
 
 type appBatch struct {
 	app    string
@@ -46,7 +43,7 @@ type appBatch struct {
 
 // newBatch packs the exchanges app by app. It returns an error for each that
 // cannot be encoded.
-func (s *Store) newBatch(xs []*store.Exchange) (*batch, []error) {
+func newBatch(xs []*store.Exchange) (batch, []error) {
 	var errs []error
 	var order []string
 	byApp := map[string][]slot{}
@@ -67,13 +64,13 @@ func (s *Store) newBatch(xs []*store.Exchange) (*batch, []error) {
 		}
 		byApp[sl.x.App] = append(byApp[sl.x.App], sl)
 	}
-	b := &batch{p: s.packer}
+	var b batch
 	for _, app := range order {
 		a := appBatch{app: app, slots: split(byApp[app])}
 		for _, slots := range a.slots {
-			a.chunks = append(a.chunks, b.p.pack(slots))
+			a.chunks = append(a.chunks, pack(slots))
 		}
-		b.apps = append(b.apps, a)
+		b = append(b, a)
 	}
 	return b, errs
 }
@@ -96,14 +93,14 @@ func split(slots []slot) [][]slot {
 	return out
 }
 
-func (b *batch) insert(ctx context.Context, w *writer) error {
-	for _, a := range b.apps {
+func (b batch) insert(ctx context.Context, w *writer) error {
+	for _, a := range b {
 		app, err := appNumber(ctx, w, a.app)
 		if err != nil {
 			return err
 		}
 		for i, c := range a.chunks {
-			if err := b.insertChunk(ctx, w, app, c, a.slots[i]); err != nil {
+			if err := insertChunk(ctx, w, app, c, a.slots[i]); err != nil {
 				return err
 			}
 		}
@@ -122,7 +119,7 @@ func appNumber(ctx context.Context, w *writer, name string) (n int64, err error)
 
 // insertChunk writes the chunk, without those of its exchanges that are there
 // already.
-func (b *batch) insertChunk(ctx context.Context, w *writer, app int64, c *chunk, slots []slot) error {
+func insertChunk(ctx context.Context, w *writer, app int64, c *chunk, slots []slot) error {
 	n, err := writeChunk(ctx, w, app, c, 0)
 	if err != nil {
 		return err
@@ -153,7 +150,7 @@ func (b *batch) insertChunk(ctx context.Context, w *writer, app int64, c *chunk,
 	if len(fresh) == 0 {
 		return nil
 	}
-	again := b.p.pack(fresh)
+	again := pack(fresh)
 	if n, err = writeChunk(ctx, w, app, again, 0); err != nil {
 		return err
 	}
@@ -174,8 +171,8 @@ func writeChunk(ctx context.Context, w *writer, app int64, c *chunk, kept int64)
 		data []byte
 	}{
 		{`INSERT INTO words(chunk, filter) VALUES(?, ?)`, c.words},
-		{`INSERT INTO facts(chunk, data) VALUES(?, ?)`, c.factsZ},
-		{`INSERT INTO bodies(chunk, data) VALUES(?, ?)`, c.bodZ},
+		{`INSERT INTO facts(chunk, data) VALUES(?, ?)`, c.facts},
+		{`INSERT INTO bodies(chunk, data) VALUES(?, ?)`, c.bodies},
 	} {
 		if _, err := w.exec(ctx, part.q, n, part.data); err != nil {
 			return 0, err
@@ -304,7 +301,7 @@ func (s *Store) chunkFacts(ctx context.Context, tx *sql.Tx, n int64, count int) 
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM facts WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
 	}
-	return s.packer.openFacts(data, count)
+	return openFacts(data, count)
 }
 
 func (s *Store) chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
@@ -312,7 +309,7 @@ func (s *Store) chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int)
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM bodies WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
 	}
-	return s.packer.openBodies(data, count)
+	return openBodies(data, count)
 }
 
 // missing turns a part that is not there into damage: parts come and go with

@@ -74,7 +74,6 @@ type search struct {
 	limit    int
 	since    int64 // arrival, in milliseconds, inclusive
 	until    int64 // exclusive
-	after    place // the cursor's exchange, when more
 	afterAt  int64
 	afterID  string
 	more     bool
@@ -300,7 +299,7 @@ func (q *search) says(x *store.Exchange, request, response []byte) bool {
 	t := newTerms()
 	whole := *x
 	whole.Request, whole.Response = request, response
-	addExchangeWords(t, &whole, nil)
+	addExchangeWords(t, &whole, 0)
 	commented := q.comments[x.ID]
 	for i, h := range q.words {
 		if commented&(1<<i) == 0 && !t.has(h) {

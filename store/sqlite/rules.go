@@ -60,7 +60,7 @@ func (s *Store) Set(ctx context.Context, app, hash string) (*rules.Set, error) {
 }
 
 func openSet(doc []byte, app, hash string) (*rules.Set, error) {
-	b, err := unseal(doc, "rule set "+hash)
+	b, err := unseal(doc, mainFile+": rule set "+hash)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (s *Store) PutBlob(ctx context.Context, app string, b []byte) (string, erro
 		return "", fmt.Errorf("word statistics have %d bytes, at most %d: %w", len(b), store.MaxBlobBytes, store.ErrTooLarge)
 	}
 	hash := blobHash(b)
-	packed := s.packer.compress(b)
+	packed := squeeze(b)
 	return hash, s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
 		if err := addApp(ctx, w, app); err != nil {
 			return err
@@ -286,8 +286,11 @@ func (s *Store) Blob(ctx context.Context, app, hash string) ([]byte, error) {
 	if err := s.main.one(ctx, []any{&doc}, `SELECT doc FROM stats WHERE app = ? AND hash = ?`, app, hash); err != nil {
 		return nil, fmt.Errorf("word statistics %q: %w", hash, err)
 	}
-	b, err := s.packer.expand(doc)
-	if err != nil || blobHash(b) != hash {
+	b, err := expand(doc, mainFile+": word statistics "+hash)
+	if err != nil {
+		return nil, err
+	}
+	if blobHash(b) != hash {
 		return nil, fmt.Errorf("%s: word statistics %s: %w: their content has another hash", mainFile, hash, store.ErrCorrupt)
 	}
 	return b, nil

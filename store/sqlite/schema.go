@@ -13,6 +13,7 @@ import (
 type schema struct {
 	id           int32  // PRAGMA application_id
 	synchronous  string // FULL syncs every commit
+	pageBytes    int64  // PRAGMA page_size of a new file
 	secureDelete string // ON overwrites what is deleted
 	counts       bool   // commits move the sequence number that Wait follows
 	steps        []string
@@ -21,8 +22,8 @@ type schema struct {
 // Application ids: "HEEM" and "HEEX". A file that carries another one is no
 // store of ours.
 var (
-	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", secureDelete: "ON", counts: true, steps: []string{mainV1}}
-	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", secureDelete: "FAST", steps: []string{logV1}}
+	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1}}
+	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1}}
 )
 
 // Times are in milliseconds since 1970; a doc is a sealed JSON document (seal).

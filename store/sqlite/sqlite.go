@@ -63,7 +63,6 @@ type Store struct {
 	log  *database // exchanges.db
 
 	signal signal
-	packer packer
 
 	protect sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
 	dirty   atomic.Bool  // exchanges were written since the last sync
@@ -108,9 +107,6 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	if s.log, err = openDatabase(ctx, filepath.Join(s.dir, logFile), logSchema, s.opt); err != nil {
-		return err
-	}
-	if s.packer, err = newPacker(); err != nil {
 		return err
 	}
 	if err := s.signal.load(ctx, s.main); err != nil {

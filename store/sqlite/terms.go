@@ -17,6 +17,16 @@ type terms struct {
 
 func newTerms() *terms { return &terms{slots: make([]uint64, 1<<10)} }
 
+// reset empties the set; one that grew beyond what most chunks need starts anew.
+func (t *terms) reset() {
+	if len(t.slots) > 1<<15 {
+		*t = *newTerms()
+		return
+	}
+	clear(t.slots)
+	t.n = 0
+}
+
 func (t *terms) add(h uint64) {
 	if h == 0 {
 		h = 1
@@ -173,19 +183,14 @@ func addAttributes(t *terms, x *store.Exchange) {
 // images, keys) are not words.
 const maxWordBytes = 64
 
-// addExchangeWords adds the words that a search finds the exchange by. before is
-// the request of the exchange before it in the chunk, whose words are in the set
-// already: what both begin with (system prompt, history) is not read twice.
-func addExchangeWords(t *terms, x *store.Exchange, before []byte) {
-	body := x.Request
-	n := 0
-	for n < len(body) && n < len(before) && body[n] == before[n] {
-		n++
+// addExchangeWords adds the words that a search finds the exchange by. The first
+// shared bytes of the request are those of the exchange before it in the chunk,
+// whose words are in the set already: they are not read again.
+func addExchangeWords(t *terms, x *store.Exchange, shared int) {
+	for shared > 0 && x.Request[shared-1] != ' ' { // back to the start of the word
+		shared--
 	}
-	for n > 0 && body[n-1] != ' ' { // back to the start of the word
-		n--
-	}
-	addWords(t, body[n:], true)
+	addWords(t, x.Request[shared:], true)
 	if x.Answer != "" {
 		addWords(t, []byte(x.Answer), false)
 	} else {
