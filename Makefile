@@ -1,7 +1,7 @@
 # Everything that a developer runs. `make test` is what CI runs.
 GO ?= go
 
-.PHONY: test lint bench fuzz soak test-sdk deps fmt
+.PHONY: test lint bench fuzz soak test-sdk deps
 
 test: deps lint   ## every test with the race detector, the whole program and a browser included
 	CI=$(CI) $(GO) test -race -timeout 15m ./...
@@ -23,6 +23,11 @@ fuzz:             ## every fuzz target for FUZZTIME (default 1m) each
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-1m} $$pkg || exit 1; \
 	  done; done
+
+test-sdk:         ## official JavaScript clients (Node 20 or newer, npm) against Heed and the simulated model
+	cd cmd/heed/sdk && npm ci --no-audit --no-fund --silent
+	$(GO) build -o bin/heed ./cmd/heed
+	HEED_BIN=$(CURDIR)/bin/heed node --test --test-concurrency=1 cmd/heed/sdk
 
 soak: deps        ## long suites: 300 kill cycles and the like
 	HEED_SOAK=1 $(GO) test -timeout 3h -count 1 ./...
