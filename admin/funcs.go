@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"heed/rules"
+	"heed/store"
 )
 
 // pageFuncs are what pages may call. None of them returns markup.
@@ -35,6 +37,9 @@ var pageFuncs = template.FuncMap{
 	"yes":     func(p *bool) bool { return p != nil && *p },
 	"ratio":   func(x, total float64) float64 { return x / math.Max(1e-12, total) },
 	"total":   totalWeight,
+	"early":   func(e store.Estimate) bool { return e.Low <= -1 && e.High >= 1 },
+	"verdict": verdict,
+	"main":    mainSource,
 	"deref":   func(p *float64) float64 { return *p },
 	"share":   func(x, n int) float64 { return float64(x) / math.Max(1, float64(n)) },
 	"low":     func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
@@ -172,6 +177,32 @@ func totalWeight(p rules.Policy) float64 {
 		sum += s.Weight
 	}
 	return sum
+}
+
+// said is a verdict on a rule and the class that colours it.
+type said struct{ Text, Class string }
+
+func verdict(e *effect) *said {
+	switch {
+	case len(e.Sources) == 0 || e.Without.Exchanges == 0:
+		return nil
+	case e.Harms() != "":
+		return &said{"harms", "bad"}
+	case slices.ContainsFunc(e.Sources, func(s store.Estimate) bool { return s.Verdict == "helps" }):
+		return &said{"helps", "active"}
+	}
+	return &said{"not proven", ""}
+}
+
+// mainSource is the judgement that a row of rules shows: checks where there are
+// any, else ratings; nil while it is too early for either.
+func mainSource(e *effect) *store.Estimate {
+	for i, s := range e.Sources {
+		if s.Source != "failure" && (s.Low > -1 || s.High < 1) {
+			return &e.Sources[i]
+		}
+	}
+	return nil
 }
 
 // dict passes several values to a part of a page.

@@ -72,24 +72,34 @@ func (a *Admin) statsOf(ctx context.Context, app string) (*stats, error) {
 func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 	s := &stats{App: app, Time: time.Now().UTC(), Rules: map[string]*effect{}}
 	s.Exchanges.Outcomes = map[store.Outcome]int{}
-	var own []int64
-	err := a.eachExchange(ctx, store.ExchangeFilter{App: app}, func(x *store.Exchange) {
-		s.exchange(x)
-		own = append(own, x.Timing.Own)
-	})
+	xs, err := a.exchanges(ctx, store.ExchangeFilter{App: app}, maxLook)
 	if err != nil {
 		return nil, err
 	}
-	if len(own) > 0 {
-		slices.Sort(own)
-		s.Exchanges.OwnMedian, s.Exchanges.Own99 = own[len(own)/2], own[len(own)*99/100]
-	}
-	if err := a.eachFeedback(ctx, store.FeedbackFilter{App: app}, s.feedback); err != nil {
+	fs, err := a.feedback(ctx, store.FeedbackFilter{App: app}, maxLook)
+	if err != nil {
 		return nil, err
 	}
-	for _, e := range s.Rules {
-		e.finish()
+	gauges := map[string]*gauge{}
+	for _, x := range slices.Backward(xs) {
+		s.Exchanges.add(x)
+		for _, d := range x.Decision.Rules {
+			gaugeOf(gauges, d.ID).exchange(x)
+		}
 	}
+	for _, f := range slices.Backward(fs) {
+		s.Feedback.add(f)
+		if f.Link == nil {
+			continue
+		}
+		for _, d := range f.Link.Rules {
+			gaugeOf(gauges, d.ID).feedback(f)
+		}
+	}
+	for id, g := range gauges {
+		s.Rules[id] = g.done()
+	}
+	s.Exchanges.finish(xs)
 	return s, a.countWaiting(ctx, s)
 }
 
@@ -110,19 +120,17 @@ func (a *Admin) countWaiting(ctx context.Context, s *stats) (err error) {
 	return err
 }
 
-func (s *stats) effect(rule string) *effect {
-	e := s.Rules[rule]
-	if e == nil {
-		e = &effect{}
-		s.Rules[rule] = e
+func gaugeOf(all map[string]*gauge, rule string) *gauge {
+	g := all[rule]
+	if g == nil {
+		g = newGauge(rule)
+		all[rule] = g
 	}
-	return e
+	return g
 }
 
-func (s *stats) exchange(x *store.Exchange) {
-	t := &s.Exchanges
+func (t *exchangeStats) add(x *store.Exchange) {
 	t.Looked++
-	t.Since = x.Time
 	t.Outcomes[x.Outcome]++
 	if len(x.Decision.Rules) > 0 {
 		t.InScope++
@@ -139,18 +147,26 @@ func (s *stats) exchange(x *store.Exchange) {
 			}
 		}
 	}
-	for _, d := range x.Decision.Rules {
-		e := s.effect(d.ID)
-		e.Looked++
-		e.exchange(x, d.ID)
-	}
 }
 
-func (s *stats) feedback(f *store.Feedback) {
+// finish works out what needs all of them; xs are newest first.
+func (t *exchangeStats) finish(xs []*store.Exchange) {
+	if len(xs) == 0 {
+		return
+	}
+	t.Since = xs[len(xs)-1].Time
+	own := make([]int64, len(xs))
+	for i, x := range xs {
+		own[i] = x.Timing.Own
+	}
+	slices.Sort(own)
+	t.OwnMedian, t.Own99 = own[len(own)/2], own[len(own)*99/100]
+}
+
+func (t *feedbackStats) add(f *store.Feedback) {
 	if !f.Retracted.IsZero() || f.SupersededBy != "" {
 		return
 	}
-	t := &s.Feedback
 	t.Looked++
 	if f.Comment != "" {
 		t.Comment++
@@ -160,10 +176,5 @@ func (s *stats) feedback(f *store.Feedback) {
 	}
 	if f.Bad() {
 		t.Bad++
-	}
-	if f.Link != nil {
-		for _, d := range f.Link.Rules {
-			s.effect(d.ID).feedback(f, d.ID)
-		}
 	}
 }
