@@ -1,20 +1,10 @@
 package check
 
-import (
-	"regexp"
-	"strings"
-)
-
-// alternatives compiles patterns as one expression.
-func alternatives(patterns ...string) *regexp.Regexp {
-	return regexp.MustCompile(strings.Join(patterns, "|"))
-}
-
 // The same attacks in German, French, Spanish, Italian, Portuguese, Dutch,
 // Polish, Turkish, Russian, Chinese, Japanese, Korean, Arabic and Hindi, as
 // folded text. Chinese, Japanese: no word boundaries, kanji where possible,
 // because folding drops voicing marks.
-var overridesAbroad = alternatives(
+var overridesAbroad = each(
 	// German
 	`\b(ignorier(e|en|t|st)|vergiss|vergesst|vergessen|missachte|missachten|ubergeh(e|en)|umgeh(e|en)|uberschreib(e|en)|verwirf|beachte)\b( [^ .!?;]+){0,4}? ?\b(vorherig\w*|bisherig\w*|fruher\w*|obig\w*|alle\w*|deine\w*|ihre|ursprunglich\w*|system\w*|vorangegangen\w*)( [^ .!?;]+){0,3}? ?\b(anweisung\w*|anleitung\w*|instruktion\w*|regeln|befehle?|vorgaben|richtlinien|prompts?|systemprompt\w*|systemanweisung\w*)`,
 	`\b(alle\w*|die|deine\w*)( [^ .!?;]+){0,3}? (anweisung\w*|instruktion\w*|regeln|vorgaben|richtlinien)( [^ .!?;]+){0,3}? (ignorieren|vergessen|missachten|umgehen)`,
@@ -55,7 +45,7 @@ var overridesAbroad = alternatives(
 	`\b(decode|decipher|decrypt|unscramble|reverse) (this|the following|and (follow|execute|obey|run|do))\b`, `\b(rot ?-?13|base ?-?64|caesar cipher|pig latin)\b( [^ .!?;]+){0,6}? (and|then) (follow|obey|execute|run|do|apply)\b`,
 )
 
-var identitiesAbroad = alternatives(
+var identitiesAbroad = each(
 	`\bdu bist (jetzt|nun|ab jetzt|nicht (mehr|langer)|ab sofort|kein)\b`, `\b(tu|gib vor|stell dir vor)( [^ .!?;]+){0,3}? (als ob du|du seist|du warst|zu sein|als waerst|als warst)`, `\b(verhalte dich|benimm dich|antworte|sprich|agiere) (als|wie) (ein\w*|ob) (hacker|mensch|boser?|boses|anwalt|arzt|uneingeschrankt\w*|ki ohne|pirat|administrator)`,
 	`\btu es (maintenant|desormais|un|une)\b`, `\bvous etes (maintenant|desormais)\b`, `\b(fais|faites) (semblant|comme si)\b`, `\b(agis|agissez|comporte-toi|comportez-vous|reponds) comme (un|une|si tu)\b`,
 	`\bahora eres\b`, `\beres (un|una|ahora)\b`, `\b(finge|actua|haz|comportate|simula) (que|como) (eres|si fueras|un|una|ser)\b`,
@@ -65,7 +55,7 @@ var identitiesAbroad = alternatives(
 	`(你现在是|你是一个|你不再是|假装|扮演|假裝|现在开始你是)`, `(あなたは今|あなたは今から|のふりをし|のふり|になりきって|を演して|として振る舞)`, `(너는 이제|당신은 이제|인 척)`, `\bje bent (nu|vanaf nu)\b`, `\bdoe alsof\b`,
 )
 
-var exfiltrationAbroad = alternatives(
+var exfiltrationAbroad = each(
 	`\b(schick\w*|send\w*|ubermitt\w*|hang\w*|fug\w*|kodier\w*|leite\w*|ubertrag\w*|kopier\w*|bette\w*)( [^ .!?;]+){0,5}? ?(nutzerdaten|benutzerdaten|kundendaten|daten|passwort\w*|passwort|gesprach\w*|kreditkart\w*|chatverlauf|zugangsdaten|unterhaltung)( [^ .!?;]+){0,6}? ?(an|in|zu|als|ein|weiter|mit)\b`, `\b(frag\w*|bitte|fordere)( [^ .!?;]+){0,5}? (passwort\w*|kreditkartennummer|pin|tan|zugangsdaten)\b`,
 	`\b(envoie[rz]?|envoye[rz]|transmet\w*|ajoute[rz]?|encode[rz]?|copie[rz]?|integre[rz]?)( [^ .!?;]+){0,4}? (donnees|conversation|mots? de passe|messages|historique|carte bancaire|identifiants)( [^ .!?;]+){0,6}? (a|vers|dans|en|au|aux)\b`, `\bdemande[rz]?( [^ .!?;]+){0,5}? (mots? de passe|numero de carte|code pin|identifiants)\b`,
 	`\b(envi(a|e|ar)|manda|agreg(a|ue)|anad(e|a)|codific(a|que)|copia|transmit(e|a)|incluy(e|a))( [^ .!?;]+){0,4}? (datos|conversacion|contrasenas?|mensajes|historial|tarjeta|credenciales)( [^ .!?;]+){0,6}? (a|al|en|hacia|por)\b`, `\b(pide|solicita|pida|solicite|pregunta)( [^ .!?;]+){0,5}? (contrasenas?|numero de (la )?tarjeta|pin|credenciales)\b`,
@@ -76,7 +66,7 @@ var exfiltrationAbroad = alternatives(
 	`(ユーサー|顧客|会話|個人情報|ハスワート|テータ|カート番号|クレシットカート).{0,12}(送信|送って|送れ|転送|埋め込|添付|付け加え|エンコート|聞き出|尋ね|聞いて)`,
 )
 
-var deniedAbroad = alternatives(
+var deniedAbroad = each(
 	`\b(beleidig\w*|bedroh\w*|schikanier\w*|verspott\w*|demutig\w*) (den|die|das|alle|jeden|kunden|nutzer|herrn|frau)\b`, `\b(deaktivier\w*|schalte?\w*|umgeh\w*|stopp\w*)( [^ .!?;]+){0,4}? ?(protokollierung|sicherheits\w+|moderation|logging|filter|uberwachung|uberprufung)\b`,
 	`\b(insulte[rz]?|menace[rz]?|harcele[rz]?|humilie[rz]?|moque)\b`, `\b(desactive[rz]?|contourne[rz]?|arrete[rz]?)( [^ .!?;]+){0,4}? (securite|moderation|journalisation|filtres?|journaux|surveillance)\b`,
 	`\b(insulta|amenaza|acosa|humilla|insulte|amenace) (a|al)\b`, `\b(desactiva|desactive|apaga|elude|omite|deshabilita)( [^ .!?;]+){0,4}? (seguridad|moderacion|registros?|filtros?|monitoreo|verificacion|auditoria)\b`,

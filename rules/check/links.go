@@ -13,34 +13,16 @@ import (
 // a client would render or fetch. It reads folded text.
 func links(folded string, allowed []string) []Problem {
 	var out []Problem
-	if s := markup.FindString(folded); s != "" {
+	if s := markup.find(folded); s != "" {
 		out = append(out, problem(CodeMarkup, "has markup; write plain words", s))
 	}
 	text := folded
-	for _, s := range urls.FindAllString(folded, 16) {
-		host := hostOf(s)
-		if !isAllowed(host, allowed) {
-			out = append(out, problem(CodeLink, "has an address outside the app's own domains", s))
-		}
-		text = strings.Replace(text, s, " ", 1)
+	if pointed(folded) {
+		var more []Problem
+		more, text = addresses(folded, allowed)
+		out = append(out, more...)
 	}
-	for _, m := range domains.FindAllStringSubmatch(text, 16) {
-		host := strings.TrimRight(m[2], ".")
-		if isAllowed(host, allowed) {
-			text = strings.Replace(text, m[1]+m[2], " ", 1)
-			continue
-		}
-		if !isDomain(host) {
-			continue
-		}
-		out = append(out, problem(CodeLink, "has an address outside the app's own domains", m[1]+host))
-	}
-	for _, s := range octets.FindAllString(text, 4) {
-		if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-			out = append(out, problem(CodeLink, "has an internet address", s))
-		}
-	}
-	if s := spelled.FindString(text); s != "" {
+	if s := spelled.find(text); s != "" {
 		out = append(out, problem(CodeLink, "spells out an address", s))
 	}
 	if len(out) > maxProblems {
@@ -49,19 +31,61 @@ func links(folded string, allowed []string) []Problem {
 	return out
 }
 
+// pointed reports whether s has what every address has: a colon, a slash, or a
+// full stop that no space follows.
+func pointed(s string) bool {
+	if strings.ContainsAny(s, ":/") {
+		return true
+	}
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] == '.' && s[i+1] != ' ' {
+			return true
+		}
+	}
+	return false
+}
+
+// addresses reports those that are not allowed, and returns the text without
+// those that are.
+func addresses(text string, allowed []string) ([]Problem, string) {
+	var out []Problem
+	for _, s := range urls.FindAllString(text, 16) {
+		host := hostOf(s)
+		if !isAllowed(host, allowed) {
+			out = append(out, problem(CodeLink, "has an address outside the app's own domains", s))
+		}
+		text = strings.Replace(text, s, " ", 1)
+	}
+	for _, m := range domains.FindAllStringSubmatch(text, 16) {
+		host := strings.TrimRight(m[2], ".")
+		switch {
+		case isAllowed(host, allowed):
+			text = strings.Replace(text, m[1]+m[2], " ", 1)
+		case isDomain(host):
+			out = append(out, problem(CodeLink, "has an address outside the app's own domains", m[1]+host))
+		}
+	}
+	for _, s := range octets.FindAllString(text, 4) {
+		if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+			out = append(out, problem(CodeLink, "has an internet address", s))
+		}
+	}
+	return out, text
+}
+
 const topLevel = `com|net|org|info|biz|edu|gov|mil|int|io|co|ai|dev|app|xyz|top|site|online|shop|store|tech|club|live|link|click|ly|gg|tk|ml|ga|cf|gq|ru|cn|jp|kr|br|uk|de|fr|es|it|nl|be|at|ch|se|no|dk|fi|pl|cz|pt|gr|eu|us|ca|mx|ar|cl|au|nz|in|id|sg|hk|tw|tr|il|ir|ae|za|ng|ke|me|tv|cc|ws|to|im|is|am|fm|sh|so|su|ua|by|kz|ro|hu|sk|si|hr|bg|lt|lv|ee|ie|lu|mt|pw|icu|buzz|space|website|fun|host|cloud|page|web|win|bid|loan|men|party|download|stream|zip|mov|onion|example|test|invalid|local|localhost|internal|lan|рф`
 
 var (
 	urls    = regexp.MustCompile(`\b(?:[a-z][a-z0-9+.-]{1,15}:/{1,3}|hxxps?:|www\d?\.|mailto:|javascript:|data:[a-z]+/|file:|ftp:)[^\s"'<>]*|//[\pL\pN-]+\.[^\s"'<>]+`)
 	domains = regexp.MustCompile(`(^|[^\pL\pN._-]|@|[\pL\pN._%+-]+@)((?:[\pL\pN](?:[\pL\pN_-]{0,61})\.)+(?:` + topLevel + `|xn--[a-z0-9-]+))(?:$|[^\pL\pN-])`)
 	octets  = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b|\[?\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){4,7}\]?|\[?[0-9a-f]{1,4}:{1,2}(?:[0-9a-f]{1,4}:{1,2}){2,6}[0-9a-f]{1,4}\]?`)
-	spelled = alternatives(
+	spelled = each(
 		`[\pL\pN-]+ ?[\[({<]? ?\b(dot|punkt|punto|ponto|точка|d0t)\b ?[\])}>]? ?(com|net|org|io|info|biz|ru|cn|de|fr|es|xyz|site|online|top|dev|app|co|example|link|evil)\b`,
 		`[\pL\pN-]+ ?\[ ?[.·,] ?\] ?[\pL\pN-]+|[\pL\pN-]+ ?\( ?\. ?\) ?[\pL\pN-]+`,
 		`[\pL\pN-]{2,} (\. ?|\.? )(com|net|org|io|xyz|biz|ru)\b`, `[\pL\pN-]{2,}\. (com|net|org|xyz|ru)\b`,
 		`[\pL\pN.-]+ ?[\[({] ?(at|@) ?[\])}] ?[\pL\pN.-]+`, `\bh ?t ?t ?p ?s? ?: ?/ ?/`, `\bhttps?\b( |:|\[)`, `@ ?[\pL\pN-]+ \. ?[a-z]{2,}`, `[\pL\pN]+@[\pL\pN]+`, `[\pL\pN-]+ at [\pL\pN-]+ dot [\pL\pN]+`, `[\pL\pN-]+[·•。,](com|net|org|xyz|io|ru)\b`,
 		`\bslash slash\b`, `\bcolon slash\b`, `\bdouble.?u double.?u\b`)
-	markup = alternatives(
+	markup = each(
 		`!\[`, `\[[^\]]{0,100}\] ?\(`, `\[[^\]]{0,60}\]: ?\S`,
 		"```|``", `~~~`,
 		`</?(a|img|script|iframe|style|svg|div|span|b|i|u|p|br|form|input|button|link|meta|object|embed|video|audio|body|head|html|h[1-6]|table|tr|td|th|ul|ol|li|font|marquee|base|math|details|textarea|select|applet|frame|picture|source|strong|em|code|pre)\b[^>]*/?>?`,
@@ -114,7 +138,7 @@ func isAllowed(host string, allowed []string) bool {
 // binary, Morse.
 func encoded(text string) []Problem {
 	var out []Problem
-	if s := escapes.FindString(text); s != "" {
+	if s := escapes.find(text); s != "" {
 		out = append(out, problem(CodeEncoded, "has encoded text", s))
 	}
 	for _, s := range runs.FindAllString(text, 32) {
@@ -126,7 +150,7 @@ func encoded(text string) []Problem {
 }
 
 var (
-	escapes = alternatives(`(?:%[0-9a-fA-F]{2}){3,}`, `(?:\\u\{?[0-9a-fA-F]{2,6}\}?\s?){3,}`, `(?:\\x[0-9a-fA-F]{2}\s?){3,}`, `(?:&#x?[0-9a-fA-F]{2,6};\s?){3,}`,
+	escapes = each(`(?:%[0-9a-fA-F]{2}){3,}`, `(?:\\u\{?[0-9a-fA-F]{2,6}\}?\s?){3,}`, `(?:\\x[0-9a-fA-F]{2}\s?){3,}`, `(?:&#x?[0-9a-fA-F]{2,6};\s?){3,}`,
 		`(?:\b[01]{7,8}\b\s?){3,}`, `(?:[.-]{1,5}[ /]+){6,}[.-]{1,5}`, `(?:\b[0-9a-fA-F]{2}\b[ :]){7,}[0-9a-fA-F]{2}\b`, `(?:\b(?:[4-9]\d|1[0-2]\d)\b[ ,]+){8,}`)
 	runs = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}={0,2}`)
 )

@@ -5,7 +5,7 @@ import "regexp"
 // The guards read folded text: lower case, no diacritics (and no Japanese
 // voicing marks), straight quotes, single spaces. Each is RE2, so linear.
 var guards = []guard{
-	{code: CodeRole, message: "has tokens that mark who speaks in a prompt", re: alternatives(
+	{code: CodeRole, message: "has tokens that mark who speaks in a prompt", any: each(
 		`<\|[^|>]{0,40}\|?>`, `\[/?inst\]`, `<</?sys>>`, `</?s>`, `<(start|end)_of_turn>`,
 		`</?(system|assistant|user|human|developer|instructions?|prompt|tool_calls?|function_calls?|thinking|heed[a-z-]*|guidelines?|rules?|context|admin)\b[^>]{0,40}>?`,
 		`(^|[.!?;"'(\]:] ?|\\n ?)(system|assistant|developer|human|user|ai|admin|sysadmin|root) ?(message|prompt|override|instructions?|note|update)? ?:`,
@@ -15,7 +15,7 @@ var guards = []guard{
 		`\b(begin|end|start) (of )?(the )?(system|prompt|instructions?|guidance|guidelines|rules|context|user input)\b ?([.:>\]-]|prompt|message|block|now)`,
 		`\bnew (system )?(instructions?|prompt|directives?|task|orders) ?:`)},
 
-	{code: CodeOverride, negatable: true, message: "speaks against the agent's own instructions", re: alternatives(
+	{code: CodeOverride, negatable: true, message: "speaks against the agent's own instructions", any: each(
 		// verb, then a word that points at what came before, then what it was
 		`\b(ignor(e|ing)|disregard(ing)?|forget(ting)?|overrid(e|ing)|overrul(e|ing)|bypass(ing)?|circumvent|neglect|discard|drop|erase|delete|clear|overwrite|cancel|void|dismiss|set aside|throw out|throw away|pay no attention to|do away with|put aside|let go of|wipe|skip over|look past|step outside|break( free (of|from))?|violate|disobey|suspend|reset|replace|unlearn|abandon|scrap|nullify|act against|go against|leave behind|stop (following|obeying|using|applying))( [^ .!?;]+){0,3}? (all|any|every|the|your|my|of|these|those|its|prior|previous|earlier|above|preceding|foregoing|former|initial|original|system|existing|current|other|developer'?s?|operator'?s?)( [^ .!?;]+){0,3}? ?\b(instructions?|prompts?|rules|rule ?set|directives?|guidelines?|guidance|guardrails?|commands?|constraints|programming|system messages?|training|restrictions|directions)\b`,
 		`\b(ignore|disregard|forget|discard|erase|pay no attention to|dismiss) (absolutely |literally )?(everything|anything|all|whatever|what) (that )?(you|i|we|was|were|is|came|has|have|comes|precedes|stands|said|written|above|before|prior|previous|you've|of the above)\b`,
@@ -37,7 +37,7 @@ var guards = []guard{
 		`\b(switch|turn) off your (rules|instructions|restrictions|limits|morals|ethics)\b`,
 		`\b(only|exclusively) (obey|listen to|take orders from|answer to) (me|us|this (user|message|rule))\b`, `\bobey (only )?(me|us|my|every|all|whatever)\b`)},
 
-	{code: CodeOverride, message: "speaks against the agent's own instructions", re: alternatives(
+	{code: CodeOverride, message: "speaks against the agent's own instructions", any: each(
 		`\b(do not|don'?t|dont|never|no longer|stop|refuse to|need not|cease to) (ever |really |need to |have to )?(follow|obey|comply with|adhere to|respect|listen to|apply|heed|honou?r|abide by|stick to|observe|bound by|be bound by|care about|trust)( [^ .!?;]+){0,3}? ?\b(your|system|previous|prior|earlier|above|developer'?s?|operator'?s?|original|initial|other|existing|any|all|the agent'?s?)( [^ .!?;]+){0,2}? ?\b(instructions?|prompts?|rules?|directives?|guidelines?|guardrails?|commands?|constraints|programming|messages?)\b`,
 		`\b(do not|don'?t|never|without) (ever )?(tell(ing)?|inform(ing)?|alert(ing)?|notify(ing)?|let(ting)?|show(ing)?|warn(ing)?)( [^ .!?;]+){0,3}? (admins?|administrators?|reviewers?|operators?|developers?|moderators?|approvers?|owner of this|security team)\b`,
 		`\b(your|the operator'?s?|the developer'?s?|the system|safety|whatever the (operator|developer|system))( [^ .!?;]+){0,3}? (no longer (matters?|appl(y|ies)|counts?)|(do|does) not (apply|matter|count)|don'?t (apply|matter|count)|says otherwise|(is|are) (void|obsolete|suspended|lifted))\b`,
@@ -48,8 +48,8 @@ var guards = []guard{
 		`\b(nobody|no one|the reviewer|the admin|reviewers|admins) (must|should|may|will|can|need) ?(not|never)? (see|notice|know|find out|learn)\b`,
 		`\b(secretly|covertly|surreptitiously|on the sly|without (anyone|anybody|the (user|customer|person|client)s?('s)?) (knowing|noticing|knowledge|consent|awareness|being told))\b`)},
 
-	{code: CodeOverride, message: "speaks against the agent's own instructions", re: overridesAbroad},
-	{code: CodeIdentity, negatable: true, message: "makes the agent somebody else", re: alternatives(
+	{code: CodeOverride, message: "speaks against the agent's own instructions", any: overridesAbroad},
+	{code: CodeIdentity, negatable: true, message: "makes the agent somebody else", any: each(
 		`\b(pretend(ing)?|role-?play(ing)?|impersonat(e|ing)|pose as|masquerade|cosplay)\b`,
 		`\b(act|behave|respond|speak|talk|answer|reply|write|operate|function|work|serve|continue) (as|like) (if you (are|were|had|have)|an? |the |dan\b|my |someone|root|admin|evil)`,
 		`\byou are (now|no longer|not (an? )?(ai|assistant|bot|bound|language model|limited|restricted)|dan\b|free\b|called|named|actually|really (an?|the)|secretly|in fact|going to (be|act|pretend)|unrestricted|evil|human|my)\b`,
@@ -57,11 +57,11 @@ var guards = []guard{
 		`\b(your (new |real |true )?name is|call yourself|refer to yourself as|identify (yourself )?as|claim (to be|that you are)|become (an? |the |dan|evil)|transform into|take on the (role|persona|identity|character)|assume the (role|persona|identity)|play the (role|part|character)|adopt the (role|persona|identity)|stay in character|in the voice of|your (new )?(persona|identity|character|alter ego|role) is)\b`,
 		`\b(say|tell (them|people|users?|customers?|everyone)|state|insist)( that)? (you are|you're) (an? |the )?(human|real|person|doctor|lawyer|nurse|police|employee|man|woman|from|bank)`),
 		except: regexp.MustCompile(`^([.!?;:,] ?)?you are an? (bit|little|lot|tad)\b|^(write|work|answer|reply|respond|speak|talk) as (a|an|the) (list|table|bullet|numbered|json|single|short|paragraph|sentence|yes|no|step|plain|haiku|poem|question|summary|letter|markdown|csv|series|whole|last|first|result|json|code|few|polite)|^(act|work|function|operate|serve|continue) (like|as) (the |a |an )?(normal|usual|before|expected|described|reminder|guide|default)`)},
-	{code: CodeIdentity, message: "makes the agent somebody else", re: identitiesAbroad},
-	{code: CodeIdentity, message: "hides that the agent is a machine", re: alternatives(
+	{code: CodeIdentity, message: "makes the agent somebody else", any: identitiesAbroad},
+	{code: CodeIdentity, message: "hides that the agent is a machine", any: each(
 		`\b(deny|denying|hide|conceal|(never|do not|don'?t) (say|mention|admit|reveal|tell( [a-z]+)?|disclose))( (being|that|the fact that|to be))?( you are| you're)? an? (ai|bot|machine|language model|chatbot|computer|robot|assistant)\b`)},
 
-	{code: CodeExfiltration, negatable: true, message: "carries people's data out", re: alternatives(
+	{code: CodeExfiltration, negatable: true, message: "carries people's data out", any: each(
 		// data of a person or a conversation, and a verb that moves it
 		`\b(append|attach|encode|embed|leak|exfiltrate|smuggle|hide|forward|upload|transmit|post|send|e-?mail|copy|cc|bcc|relay|submit|deliver|pass|report|log|dump|stash|inject|insert|put|place|write|add|save|store|record|mail|transfer|sell|publish|harvest|collect|steal|include|concatenate|compress|export|share|sneak|convert|turn)( [^ .!?;]+){0,3}? (all |the |their |this |your |every |each |of |his |her |whole |full |entire |complete |private |personal |current )*((user|customer|client|visitor|patient|person|people|guest|member|account holder)'?s?'? )?(private |personal |sensitive |account |confidential |login |payment )?(data|conversations?|chat( history| log)?|messages?|history|transcripts?|credentials|passwords?|e-?mail address(es)?|session( id| token)?s?|cookies?|tokens?|api keys?|input|prompts?|queries|questions?|card( number| detail)s?|credit cards?|bank details|addresses|context|details|ssn|names?|documents|what (they|the (user|customer)) (say|says|wrote|type|types|said|typed))( [^ .!?;]+){0,6}? (to|into|onto|via|through|in|at|as|with|inside|using|by) (the |an? |my |our |this |every |each |any |some )?([a-z'-]+ ){0,2}?(url|uri|link|image|query|parameter|server|webhook|endpoint|address|site|website|external|outside|third|remote|attacker|pixel|beacon|base ?64|hex|rot ?13|footnote|hidden|invisible|comment|markdown|me\b|us\b|evil|host|api\b|inbox|mailbox|channel|partner|bucket|pastebin|request|dns|subdomain|logs?\b|file name)`,
 		`\b(exfiltrate|leak|smuggle|steal|harvest|siphon|beacon|phish)\b`,
@@ -74,30 +74,30 @@ var guards = []guard{
 		`\b(load|render|display|include|insert|embed|fetch|open|request|ping|call|visit|show|add|put)( [^ .!?;]+){0,5}? (tracking )?(image|pixel|beacon|webhook|iframe|script|url|gif)( [^ .!?;]+){0,6}? (data|conversation|query|message|parameter|user|customer|session|chat|question|email|name)\b`),
 		before: regexp.MustCompile(`\b(how to|how they can|how people can|steps to|ways? to|how customers can|how users can|where to|whether to|if they want to|that they can) (safely |securely |easily )?$`),
 		except: regexp.MustCompile(`^[^.!?;]{0,60}\b(passwords?|card numbers?|pin codes?|credit cards?|credit card|card|pin|api keys?|credentials|cookies|verification codes?|secrets|access tokens?|tokens?) (reset|policy|policies|requirements?|managers?|rules|change|changes|recovery|rotation|length|settings|page|banner|fees?|section|consent|payments?|refunds?|companies|types?|options?|limits?|expiry|documentation|docs)\b`)},
-	{code: CodeExfiltration, message: "carries people's data out", re: exfiltrationAbroad},
+	{code: CodeExfiltration, message: "carries people's data out", any: exfiltrationAbroad},
 
-	{code: CodeDenied, negatable: true, message: "turns off what keeps people safe", re: alternatives(
+	{code: CodeDenied, negatable: true, message: "turns off what keeps people safe", any: each(
 		`\b(turn(ing)? off|disabl(e|ing)|switch(ing)? off|deactivat(e|ing)|bypass(ing)?|circumvent(ing)?|suppress(ing)?|remov(e|ing)|skip(ping)?|stop|evad(e|ing)|avoid|kill|shut (off|down)|mute|unset|weaken|lift|get around|work around|leave out|omit|drop|pause|opt out of|stay out of|keep out of)( [^ .!?;]+){0,3}? ?(safety|moderation|content (filters?|polic(y|ies))|safety filters?|spam filters?|guardrails?|logging|audit( logs?| trail)?s?|logs|monitoring|security (checks?|controls?|rules)|identity (checks?|verification)|verification (checks?|steps?)|authentication|age (checks?|verification)|fraud (checks?|detection)|rate limits?|safeguards?|refusals?|abuse detection|access controls?|two.factor|2fa|safety warnings?|human (review|approval)|oversight)\b`,
 		`\b(never|don'?t|do not) (refuse|decline|say no to|reject|deny)( [^ .!?;]+){0,2}? (requests?|questions?|anything|answer|users?|instructions?|commands?|prompts?)( ?[.!,]| ?$| (regardless|even|no matter|whatever|about))`,
 		`\b(never|don'?t|do not|stop) (log(ging)?|record(ing)?|audit(ing)?|monitor(ing)?|moderat(e|ing)|filter(ing)?|warn(ing)? (people|users|customers|anyone) about (risks?|danger))\b`),
 		before: regexp.MustCompile(`\b(how to|how they can|how people can|how you can|steps to|ways? to|how customers can|how users can|where to|whether to|about) (safely |easily |temporarily )?$`)},
-	{code: CodeDenied, negatable: true, message: "asks for harm to a person", re: alternatives(
+	{code: CodeDenied, negatable: true, message: "asks for harm to a person", any: each(
 		`\b(insult|harass|threaten|defame|humiliate|mock|ridicule|slander|dox|stalk|bully|belittle|blackmail|intimidate|curse at|swear at|shame|degrade|gaslight|scam|defraud|manipulate|deceive|mislead|cheat|lie to|be (rude|hostile|abusive|racist|sexist) (to|towards|with|about)|discriminate against|make fun of|laugh at|yell at|sexually)\b( [^ .!?;]+)`,
 		`\b(kill|hurt|harm|attack|murder|beat up|assault|punish|hunt down|shoot|poison)( the| all| every| any| their| his| her)? (customers?|users?|persons?|people|him|her|them|himself|herself|themselves|yourself|employees?|manager|wife|husband|child(ren)?|kids|neighbou?rs?|boss|ceo|[a-z]+ at the)\b`,
 		`\b(say|tell (people|users|customers|everyone|anyone|them)|claim|state|mention|write|insist|spread|answer|imply|suggest)( [^ .!?;]+){0,8}? (is|are|was|were) (an? |all )?(thie(f|ves)|liars?|criminals?|frauds?|fraudsters?|pedophiles?|paedophiles?|scams?|scammers?|terrorists?|murderers?|rapists?|cheats?|crooks?|nazis?|drug (addict|dealer)s?|incompetent|stupid|idiots?|subhuman|inferior|corrupt)\b`,
 		`\b(publish|share|post|reveal|give out|mention|include|tell|show|name)( [^ .!?;]+){0,3}? (home|private|personal) (address|phone( number)?|number) of\b`,
 		`\b(bombs?|explosives?|molotov|methamphetamine|nerve (gas|agent)|ricin|napalm|bioweapons?|chemical weapons?|3d.printed guns?|ransomware|malware|keyloggers?|phishing (pages?|e-?mails?|kits?|sites?)|child (porn|abuse material)|self.harm|suicide|kill (yourself|themselves|himself|herself)|counterfeit (money|bills)|launder(ing)? money|money laundering)\b`),
 		before: regexp.MustCompile(`\b(warn|about|against|prevent|avoid|mentions?|report|of|hotline|recogni[sz]e|contact|brings? up|talks? about|detect|blocks?|protect)( [^ .!?;]+){0,4} $|\bbath $`)},
-	{code: CodeDenied, negatable: true, message: "gives medical, legal or money orders", re: alternatives(
+	{code: CodeDenied, negatable: true, message: "gives medical, legal or money orders", any: each(
 		`\b(stop|quit|discontinue|double|triple|increase|skip|halve|reduce|ditch|throw away)( taking)?( [^ .!?;]+){0,2}? (medications?|medicines?|meds|doses?|dosage|insulin|pills|chemotherapy|antidepressants|prescriptions?|vaccin(e|ation)s?|blood thinners)\b`,
 		`\b(tell|advise|instruct|urge|order|recommend|convince|encourage)( [^ .!?;]+){0,4}? (to )?(sue|plead (not )?guilty|stop paying|not (to )?(call|contact) (the )?(police|doctor|ambulance|911|112|a lawyer)|sign (the|a) (waiver|confession)|lie|invest (all|their|in)|take out a loan|drink bleach|buy (bitcoin|crypto|[a-z]+ ?coins?)|evade taxes|forge|commit)\b`,
 		`\b(send|transfer|wire|pay|deposit|move)( [^ .!?;]+){0,4}? (money|funds|payments?|bitcoins?|crypto|deposits?|fees?|gift cards?|cash)( [^ .!?;]+){0,3}? (to|into) (my|this|the following|our new|me|us|account|wallet|paypal|an? (wallet|address|account|private))\b`,
 		`\b(approve|grant|issue|give|process|authori[sz]e|promise)( [^ .!?;]+){0,3}? (refunds?|credits?|discounts?|returns?|loans?)( [^ .!?;]+){0,4}? (without (any |further )?(checks?|checking|verification|verifying|approval|questions|proof)|to everyone|regardless|no matter what|100 ?(%|percent))`)},
-	{code: CodeDenied, negatable: true, message: "makes the agent run something", re: alternatives(
+	{code: CodeDenied, negatable: true, message: "makes the agent run something", any: each(
 		`\b(rm -rf?|sudo |powershell|cmd\.exe|/etc/(passwd|shadow)|bash -c|drop table|curl -|wget http|os\.system|subprocess|eval\(|exec\(|child_process|chmod |nc -e)`,
 		`\b(run|execute|evaluate|launch|invoke)( [^ .!?;]+){0,2}? (following|this|any|arbitrary|shell|system|terminal|bash|python|sql) (commands?|code|scripts?|statements?|quer(y|ies))\b`,
 		`\b(delete|erase|wipe|destroy|drop|purge|cancel|close)( [^ .!?;]+){0,1}? ?(all|every|everyone'?s?|any)( [^ .!?;]+){0,2}? (files?|data|database|accounts?|records|orders|e-?mails?|backups?|tables?|subscriptions)\b`,
 		`\b[a-z]+_[a-z_]+\(`, `\b(call|use|invoke|trigger)( [^ .!?;]+){0,2}? (delete|transfer|refund|payment|admin|shell|send_?(mail|email|money)|exec|drop)[a-z_]*( [a-z]+)? (tool|function|api)\b`),
 		before: regexp.MustCompile(`\b(how to|how they can|how people can|steps to|ways? to|how customers can|how users can|whether to|before (they|you)|asks? to|wants? to) (safely |easily )?$`)},
-	{code: CodeDenied, message: "asks for harm", re: deniedAbroad},
+	{code: CodeDenied, message: "asks for harm", any: deniedAbroad},
 }

@@ -114,12 +114,14 @@ func phrases(folded string) []Problem {
 	}
 	letters := squeeze(leet(folded))
 	for _, text := range []string{letters, reverse(letters)} {
-		m := squeezed.FindStringIndex(text)
-		if m == nil || seen[CodeOverride] || forbade.MatchString(clipStart(text[:m[0]], 20)) {
-			continue
+		for i := range squeezed {
+			for _, m := range squeezed[i].all(text, 1) {
+				if !seen[CodeOverride] && !forbade.MatchString(clipStart(text[:m[0]], 20)) {
+					seen[CodeOverride] = true
+					out = append(out, problem(CodeOverride, "speaks against the agent's own instructions, in disguise", text[m[0]:m[1]]))
+				}
+			}
 		}
-		seen[CodeOverride] = true
-		out = append(out, problem(CodeOverride, "speaks against the agent's own instructions, in disguise", text[m[0]:m[1]]))
 	}
 	return out
 }
@@ -136,26 +138,28 @@ var plainer = regexp.MustCompile(`(\pL)[-_*~|+/\\.]+(\pL)|[*_~|"]+`)
 type guard struct {
 	code, message string
 	negatable     bool
-	re            *regexp.Regexp
+	any           finders
 	except        *regexp.Regexp // harmless where this matches from the match's start
 	before        *regexp.Regexp // harmless where this matches up to the match's start
 }
 
 func (g guard) find(text string) (string, bool) {
-	for _, m := range g.re.FindAllStringIndex(text, 16) {
-		start := clipStart(text[:m[0]], 80)
-		if g.negatable && negated.MatchString(start) && !twice.MatchString(start) {
-			continue
+	for i := range g.any {
+		for _, m := range g.any[i].all(text, 16) {
+			if !g.harmless(text, m[0]) {
+				return text[m[0]:m[1]], true
+			}
 		}
-		if g.before != nil && g.before.MatchString(start) {
-			continue
-		}
-		if g.except != nil && g.except.MatchString(text[m[0]:]) {
-			continue
-		}
-		return text[m[0]:m[1]], true
 	}
 	return "", false
+}
+
+// harmless reports whether a match that starts at i is what honest texts say.
+func (g guard) harmless(text string, i int) bool {
+	start := clipStart(text[:i], 80)
+	return g.negatable && negated.MatchString(start) && !twice.MatchString(start) ||
+		g.before != nil && g.before.MatchString(start) ||
+		g.except != nil && g.except.MatchString(text[i:])
 }
 
 func clipStart(s string, n int) string {
@@ -178,4 +182,9 @@ var (
 var forbade = regexp.MustCompile(`(never|donot|dont|mustnot|cannot)$`)
 
 // squeezed finds overrides with every separator gone.
-var squeezed = regexp.MustCompile(`(ignore|disregard|forget|bypass|override|overrule)(all|any|the|your|every|my|these|of|prior|previous|earlier|above|preceding|system|former|existing)+(instructions?|prompts?|rules?|directives?|guidelines?|guardrails?|messages?|commands?)|(reveal|print|show|repeat|output|leak|dump)(me)?(your|the|all|full|entire)*(systemprompt|systemmessage|hiddenprompt|initialprompt|initialinstructions)|jailbreak|developermodeenabled|youarenowdan`)
+var squeezed = each(
+	`(ignore|disregard|forget|bypass|override|overrule)(all|any|the|your|every|my|these|of|prior|previous|earlier|above|preceding|system|former|existing)+(instructions?|prompts?|rules?|directives?|guidelines?|guardrails?|messages?|commands?)`,
+	`(reveal|print|show|repeat|output|leak|dump)(me)?(your|the|all|full|entire)*(systemprompt|systemmessage|hiddenprompt|initialprompt|initialinstructions)`,
+	`jailbreak`,
+	`developermodeenabled`,
+	`youarenowdan`)

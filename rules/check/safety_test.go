@@ -216,11 +216,3 @@ func FuzzSafety(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkSafety(b *testing.B) {
-	s := strings.Repeat("Always mention the returns page, ", 9)
-	b.ReportAllocs()
-	for b.Loop() {
-		Safety(s, own)
-	}
-}

@@ -12,8 +12,13 @@ import (
 func secrets(text string) []Problem {
 	var out []Problem
 	add := func(message, span string) { out = append(out, problem(CodeSecret, message, mask(span))) }
-	for _, s := range keys.FindAllString(text, 4) {
-		add("has what looks like a key or token", s)
+	for i := range keys {
+		for _, m := range keys[i].all(text, 4) {
+			add("has what looks like a key or token", text[m[0]:m[1]])
+		}
+	}
+	if !strings.ContainsAny(text, "0123456789") {
+		return out // all that follows has digits
 	}
 	for _, m := range assigned.FindAllStringSubmatch(text, 4) {
 		if strings.ContainsFunc(m[2], unicode.IsDigit) && strings.ContainsFunc(m[2], unicode.IsLetter) {
@@ -41,7 +46,19 @@ func secrets(text string) []Problem {
 }
 
 var (
-	keys = regexp.MustCompile(`\b(sk|pk|rk)[-_](live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{14,}|\b(AKIA|ASIA)[0-9A-Z]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[A-Za-z0-9-]{8,}|\bAIza[0-9A-Za-z_-]{20,}|\bya29\.[\w-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|-----BEGIN [A-Z ]+|\b(hf|npm|dop|pypi|heed)[_-][A-Za-z0-9]{20,}|\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`)
+	keys = each(
+		`\b(sk|pk|rk)[-_](live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{14,}`,
+		`\b(AKIA|ASIA)[0-9A-Z]{12,}`,
+		`\bgh[pousr]_[A-Za-z0-9]{16,}`,
+		`\bgithub_pat_\w{16,}`,
+		`\bglpat-[\w-]{16,}`,
+		`\bxox[abeprs]-[A-Za-z0-9-]{8,}`,
+		`\bAIza[0-9A-Za-z_-]{20,}`,
+		`\bya29\.[\w-]{16,}`,
+		`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}`,
+		`-----BEGIN [A-Z ]+`,
+		`\b(hf|npm|dop|pypi|heed)[_-][A-Za-z0-9]{20,}`,
+		`\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`)
 	// assigned captures the value in "the password is hunter2" and "token=abc123".
 	assigned       = regexp.MustCompile(`(?i)\b(api[ _-]?key|token|secret|password|passwd|passwort|pwd|mot de passe|contraseña)\s*(?:is|ist|est|es|=|:)\s*["']?([^\s"',;]{6,64})`)
 	ibans          = regexp.MustCompile(`\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b`)
