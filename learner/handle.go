@@ -160,13 +160,18 @@ func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *sto
 		s.handle(f, link, string(Instructs), "joined proposal "+p.ID+" as evidence")
 		return nil
 	}
+	behind, err := l.rejectedBefore(ctx, s, f, link, cand, e)
+	if err != nil || behind == nil {
+		return err
+	}
 	if len(s.open) >= maxOpen {
 		d.Kind, d.Reason = NoInstruction, fmt.Sprintf("%d proposals are open: decide some first", len(s.open))
 		s.complain(f, link, d)
 		return nil
 	}
 	cand.ID = rules.NewID()
-	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: []store.Evidence{e}, People: 1,
+	support(cand, behind, nil, s.known)
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: people(behind),
 		Ops: []rules.Operation{{Kind: rules.Add, Rule: cand}}}
 	if err := l.finish(ctx, s, p); err != nil {
 		return err
@@ -199,6 +204,36 @@ func (s *state) like(cand *rules.Rule, among []*store.Proposal) *store.Proposal 
 		return among[same[0]]
 	}
 	return nil
+}
+
+// askAgain is how many distinct people must say the same after a rejection before
+// it is proposed again; rejectedKept how many rejections are remembered.
+const (
+	askAgain     = 3
+	rejectedKept = 200
+)
+
+// rejectedBefore deals with an instruction that a person rejected: it is kept as
+// evidence there, and proposed again when enough people ask for it. It returns
+// the evidence for a new proposal, nil when there is to be none.
+func (l *Learner) rejectedBefore(ctx context.Context, s *state, f *store.Feedback, link *store.Link, cand *rules.Rule, e store.Evidence) ([]store.Evidence, error) {
+	ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: s.app, State: store.Rejected, Limit: rejectedKept})
+	if err != nil {
+		return nil, fmt.Errorf("read rejected proposals: %w", err)
+	}
+	p := s.like(cand, ps)
+	if p == nil {
+		return []store.Evidence{e}, nil
+	}
+	next := MergeInto(p, e, cand, s.known)
+	next.Ops = p.Ops // what was rejected stays as it was
+	since := slices.DeleteFunc(slices.Clone(next.Evidence), func(o store.Evidence) bool { return !o.Time.After(p.DecidedAt) })
+	if people(since) >= askAgain {
+		return since, nil
+	}
+	s.keep(next, p.Version)
+	s.handle(f, link, string(Instructs), fmt.Sprintf("kept with proposal %s, which %s rejected; it is proposed again when %d people ask for it", p.ID, p.DecidedBy, askAgain))
+	return nil, nil
 }
 
 // alreadySaid deals with an instruction that a rule in force gave for this very

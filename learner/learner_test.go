@@ -38,6 +38,7 @@ func newBench(t testing.TB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(b.l.side.Wait) // before the store closes
 	return b
 }
 

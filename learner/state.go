@@ -203,6 +203,13 @@ func (s *state) put(p *store.Proposal) {
 	s.open = append(s.open, p)
 }
 
+// keep makes p, which was decided already, part of what changes.
+func (s *state) keep(p *store.Proposal, version int) {
+	p.Version = version + 1
+	s.proposals[p.ID] = p
+	s.order = append(s.order, p.ID)
+}
+
 // file makes f part of what changes.
 func (s *state) file(f *store.Finding) {
 	f.App, f.Updated, f.Version = s.app, s.now, s.stored[f.ID]+1

@@ -67,6 +67,7 @@ func (l *Learner) tend(ctx context.Context) {
 		a.looked, a.dirty, a.tended = now, false, head
 		if moved {
 			l.fail(ctx, name, "rebase proposals", l.rebase(ctx, name))
+			l.fail(ctx, name, "generalize", l.generalize(ctx, name))
 		}
 		l.fail(ctx, name, "word statistics", l.refresh(ctx, name))
 	}

@@ -88,8 +88,8 @@ func (l *Learner) watchRule(ctx context.Context, a *appState, app string, r *rul
 		return false, err
 	}
 	w.newest, w.rated = xs[0].ID, a.ratings
-	if by := e.Harms(); by != "" {
-		return true, l.pause(ctx, app, r, e, by)
+	if why := harm(e); why != "" {
+		return true, l.pause(ctx, app, r, why)
 	}
 	if ramps {
 		w.ramped = l.now()
@@ -99,8 +99,7 @@ func (l *Learner) watchRule(ctx context.Context, a *appState, app string, r *rul
 }
 
 // pause takes a harmful rule out of force and asks a person what to do with it.
-func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, e store.Effect, by string) error {
-	why := harmText(e, by)
+func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, why string) error {
 	paused := false
 	err := l.publish(ctx, app, "pause", why, func(set *rules.Set) []rules.Operation {
 		if now := set.Rule(r.ID); now == nil || now.Version != r.Version {
@@ -113,7 +112,7 @@ func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, e store.
 		return err
 	}
 	l.metrics.paused.Inc()
-	l.opt.Log.Warn("learner: rule paused because it harms", "app", app, "rule", r.ID, "by", by)
+	l.opt.Log.Warn("learner: rule paused because it harms", "app", app, "rule", r.ID, "figures", why)
 	back := r.Clone()
 	back.Version++
 	back.State = rules.Active
@@ -128,9 +127,13 @@ func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, e store.
 	return err
 }
 
-// harmText says in a sentence what the figures are.
-func harmText(e store.Effect, by string) string {
+// harm says in a sentence by which figures the rule harms, "" when none says so.
+func harm(e store.Effect) string {
+	by := e.Harms()
 	i := slices.IndexFunc(e.Sources, func(s store.Estimate) bool { return s.Source == by })
+	if i < 0 {
+		return ""
+	}
 	s := e.Sources[i]
 	return fmt.Sprintf("by %s: %.0f %% good of %d answers with the rule, %.0f %% of %d without (difference %+.0f points, 95 %% between %+.0f and %+.0f)",
 		s.Source, 100*s.TreatedMean, s.Treated, 100*s.ControlMean, s.Control, 100*s.Difference, 100*s.Low, 100*s.High)
