@@ -18,8 +18,7 @@ func newVectors(lex *lexicon, texts []string) *vectors {
 	var s scratch
 	for _, t := range texts {
 		v.start = append(v.start, int32(len(v.feat)))
-		s.features(t)
-		norm := lex.resolve(&s)
+		norm := lex.resolve(&s, t)
 		for i := range s.feats {
 			if f := &s.feats[i]; f.slot >= 0 {
 				seen[f.slot]++

@@ -12,6 +12,7 @@ import (
 const (
 	maxTurnBytes     = 64 << 10 // of a turn that are looked at: its beginning and its end
 	maxRequestWords  = 60       // a longer rest is searched for the request in it
+	maxBareWords     = 25       // of a last line that does not read like a request, below passages
 	maxFollowUpWords = 8
 	maxFollowUpOwn   = 2 // content words that a follow-up may bring along with a "that" or "and"
 )
@@ -49,8 +50,25 @@ func request(turn string, template *stepTemplate) string {
 		turn = q
 	}
 	text := stripMaterial(turn)
-	text = template.subtract(text)
-	return cut(strings.TrimSpace(choose(lines(text))), maxTextBytes)
+	return cut(strings.TrimSpace(template.request(text)), maxTextBytes)
+}
+
+// request finds the request in text. What remains without the template is one
+// where it is short. Elsewhere passages stand between, and the labels around
+// them, which the template may hold, tell more than what remains.
+func (t *stepTemplate) request(text string) string {
+	whole := lines(text)
+	if t == nil {
+		return choose(whole)
+	}
+	rest := lines(t.subtract(text))
+	labelled := slices.ContainsFunc(whole, func(l line) bool { return l.kind != plain })
+	if words(rest) > maxRequestWords || labelled {
+		if q := strings.TrimSpace(t.subtract(choose(whole))); q != "" {
+			return q
+		}
+	}
+	return choose(rest)
 }
 
 func bothEnds(s string) string {
@@ -242,7 +260,10 @@ func splitLabels(l string) []string {
 	return append(out, l[start:])
 }
 
-const maxLabelBytes = 40
+const (
+	maxLabelBytes  = 40
+	maxLabelSpaces = 5 // "use only the following articles:"
+)
 
 // label reads "Question:", "### User query", "Document 3:" and the like.
 func label(l string) (kind lineKind, rest string, ok bool) {
@@ -262,7 +283,7 @@ func label(l string) (kind lineKind, rest string, ok bool) {
 	case giveLabels[head]:
 		return given, rest, true
 	}
-	if i := strings.LastIndexByte(head, ' '); i > 0 && i < 20 && strings.Count(head, " ") <= 2 {
+	if i := strings.LastIndexByte(head, ' '); i > 0 && strings.Count(head, " ") <= maxLabelSpaces {
 		if askLabels[head[i+1:]] {
 			return asked, rest, true
 		}
@@ -296,9 +317,6 @@ func choose(ls []line) string {
 	if len(rest) == 0 || words(ls) > maxRequestWords && words(rest) == 0 {
 		return lastQuestion(ls)
 	}
-	if len(rest) == len(ls) || words(rest) <= maxRequestWords {
-		return bestOf(rest)
-	}
 	return bestOf(rest)
 }
 
@@ -320,7 +338,11 @@ func lastQuestion(ls []line) string {
 	if len(ls) == 0 {
 		return ""
 	}
-	if l := ls[len(ls)-1]; len(ls) > 1 && !isSource(l.text) && l.words <= maxRequestWords && requestScore(l.text) > 0 {
+	l := ls[len(ls)-1]
+	if len(ls) == 1 || isSource(l.text) {
+		return ""
+	}
+	if score := requestScore(l.text); l.words <= maxRequestWords && score > 0 || l.words <= maxBareWords && score == 0 {
 		return l.text
 	}
 	return ""
@@ -337,51 +359,70 @@ func words(ls []line) int {
 // bestOf joins lines that are short together, and else chooses.
 func bestOf(ls []line) string {
 	if words(ls) <= maxRequestWords {
-		texts := make([]string, len(ls))
-		for i, l := range ls {
-			texts[i] = l.text
-		}
-		return strings.Join(texts, "\n")
+		return join(ls)
 	}
 	if len(ls) == 1 {
-		var parts []line
-		for _, s := range sentences(ls[0].text) {
-			parts = append(parts, line{text: s, words: wordCount(s)})
-		}
-		ls = parts
+		return telling(split(ls[0]))
 	}
 	best, at := 0, -1
 	for i, l := range ls {
-		if l.words > maxRequestWords {
-			continue
-		}
 		score := requestScore(l.text)*2 + edge(i, len(ls))
-		if score >= best && score > 0 {
+		if l.words <= maxRequestWords && score > 0 && score >= best {
 			best, at = score, i
 		}
 	}
-	if at >= 0 {
-		return ls[at].text
+	if at < 0 {
+		var parts []line
+		for _, l := range ls {
+			parts = append(parts, split(l)...)
+		}
+		return telling(parts)
 	}
-	return longest(ls)
+	if ls[at].words > maxBareWords {
+		return telling(split(ls[at]))
+	}
+	return ls[at].text
 }
 
-// longest looks for a request inside lines that are all too long.
-func longest(ls []line) string {
-	var parts []line
-	for _, l := range ls {
-		if l.words > maxRequestWords {
-			for _, s := range sentences(l.text) {
-				if n := wordCount(s); n <= maxRequestWords && requestScore(s) >= 2 {
-					parts = append(parts, line{text: s, words: n})
-				}
-			}
+func join(ls []line) string {
+	texts := make([]string, len(ls))
+	for i, l := range ls {
+		texts[i] = l.text
+	}
+	return strings.Join(texts, "\n")
+}
+
+func split(l line) []line {
+	var out []line
+	for _, s := range sentences(l.text) {
+		out = append(out, line{text: s, words: wordCount(s)})
+	}
+	return out
+}
+
+// telling joins the sentences that read most like a request, or, where none
+// does, the last one if it is short.
+func telling(parts []line) string {
+	best := 0
+	for _, l := range parts {
+		if l.words <= maxRequestWords {
+			best = max(best, requestScore(l.text))
 		}
 	}
-	if len(parts) == 0 || words(parts) > maxRequestWords {
+	if best == 0 {
+		if n := len(parts); n > 0 && parts[n-1].words <= maxBareWords && requestScore(parts[n-1].text) == 0 {
+			return parts[n-1].text
+		}
 		return ""
 	}
-	return bestOf(parts)
+	var out []line
+	for i := len(parts) - 1; i >= 0; i-- {
+		if l := parts[i]; requestScore(l.text) >= best-1 && requestScore(l.text) > 0 && words(out)+l.words <= maxRequestWords {
+			out = append(out, l)
+		}
+	}
+	slices.Reverse(out)
+	return join(out)
 }
 
 // edge prefers the last line, then the first: where a request stands beside
@@ -399,12 +440,16 @@ func edge(i, n int) int {
 // requestScore says how much a line reads like a person's request, and not like
 // a passage or an agent's instruction.
 func requestScore(s string) int {
+	s = dropQuoted(s)
 	score := 0
 	if strings.ContainsAny(s, "?？¿") {
 		score += 2
 	}
 	fields := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' })
 	for i, w := range fields {
+		if i == maxRequestWords {
+			break
+		}
 		switch {
 		case i == 0 && openers[w]:
 			score++
@@ -412,9 +457,6 @@ func requestScore(s string) int {
 			score++
 		case agentWords[w]:
 			score -= 2
-		}
-		if i > maxRequestWords {
-			break
 		}
 	}
 	return min(score, 4)

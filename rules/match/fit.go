@@ -204,8 +204,7 @@ func (t *trainer) scaled(c softClass, bs []belief, scale float32) softClass {
 // add counts one text with weight p.
 func (t *trainer) add(text string, p float32) {
 	s := &t.scratch
-	s.features(text)
-	norm := t.lex.resolve(s)
+	norm := t.lex.resolve(s, text)
 	for i := range s.feats {
 		f := &s.feats[i]
 		if f.slot < 0 {

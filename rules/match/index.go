@@ -254,8 +254,7 @@ func (b *builder) at(e int32) *weights {
 // example adds one text of the class being built.
 func (b *builder) example(text string) {
 	s := &b.scratch
-	s.features(text)
-	norm := b.lex.resolve(s)
+	norm := b.lex.resolve(s, text)
 	for i := range s.feats {
 		f := &s.feats[i]
 		if f.slot < 0 {
@@ -275,8 +274,7 @@ func (b *builder) example(text string) {
 // comment adds what the comment says of the topic and returns its length.
 func (b *builder) comment(text string) float32 {
 	s := &b.scratch
-	s.features(text)
-	b.lex.resolve(s)
+	b.lex.resolve(s, text)
 	var topical [maxTextBytes]bool
 	var sum float32
 	for i, f := range s.feats[:s.words] {

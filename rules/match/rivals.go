@@ -143,8 +143,7 @@ func (b *builder) tickGroups(scopes []Scope) []tickGroup {
 
 func (b *builder) group(groups []tickGroup, first, rule int, text string) []tickGroup {
 	s := &b.scratch
-	s.features(text)
-	norm := b.lex.resolve(s)
+	norm := b.lex.resolve(s, text)
 	best, sim := -1, float32(sameTick)
 	for g := first; g < len(groups); g++ {
 		var dot float32

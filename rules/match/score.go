@@ -21,18 +21,14 @@ const maxMargin = 40 // keeps exp finite
 // One goroutine uses it at a time; it may be pooled and used with any Index.
 type Buffer struct {
 	scratch scratch
-	acc     []accumulator
-	touched []uint32
-	epoch   uint32
+	acc     []accumulator // by class
 	cands   [maxCandidates]candidate
 	hits    [MaxHits]Hit
 }
 
-// accumulator adds up one class's scores.
-type accumulator struct {
-	s     [scores]float32
-	epoch uint32
-}
+// accumulator adds up one class's scores; the last element fills half a cache
+// line.
+type accumulator [scores + 1]float32
 
 // candidate is a class in the running.
 type candidate struct {
@@ -60,11 +56,10 @@ func (ix *Index) Match(query string, eligible func(rule int) bool, buf *Buffer) 
 // how many there are.
 func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) int {
 	s := &buf.scratch
-	s.features(query)
+	norm := ix.lex.resolve(s, query)
 	if len(s.feats) == 0 || len(ix.classes) == 0 {
 		return 0
 	}
-	norm := ix.lex.resolve(s)
 	ix.accumulate(buf, norm)
 	n := ix.choose(buf, eligible)
 	for i := range buf.cands[:n] {
@@ -81,15 +76,11 @@ func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) 
 // accumulate adds up the scores of every class that shares a feature.
 func (ix *Index) accumulate(buf *Buffer, norm float32) {
 	s := &buf.scratch
-	if len(buf.acc) < len(ix.classes) {
+	if cap(buf.acc) < len(ix.classes) {
 		buf.acc = make([]accumulator, len(ix.classes))
-		buf.epoch = 0
 	}
-	if buf.epoch++; buf.epoch == 0 {
-		clear(buf.acc)
-		buf.epoch = 1
-	}
-	buf.touched = buf.touched[:0]
+	buf.acc = buf.acc[:len(ix.classes)]
+	clear(buf.acc)
 	comNorm := norm
 	if s.block[spaceWord] > 0 {
 		comNorm = s.block[spaceWord] // the words' block alone, at unit length
@@ -106,61 +97,58 @@ func (ix *Index) accumulate(buf *Buffer, norm float32) {
 		case spaceWord:
 			buf.addWords(list, v)
 			for _, c := range ix.comments[ix.comOffset[f.slot]:ix.comOffset[f.slot+1]] {
-				buf.class(c.class).s[scoreCom] += w * comNorm * c.weight
+				buf.acc[c.class][scoreCom] += w * comNorm * c.weight
 			}
 		case spaceGram:
 			buf.addGrams(list, v)
 		default:
-			for j := range list {
-				a := buf.class(list[j].class)
-				a.s[scoreCent] += v * list[j].cent
-				a.s[scoreSoftCent] += v * list[j].softCent
-			}
+			buf.addBigrams(list, v)
 		}
 	}
 }
 
-func (b *Buffer) class(c uint32) *accumulator {
-	a := &b.acc[c]
-	if a.epoch != b.epoch {
-		*a = accumulator{epoch: b.epoch}
-		b.touched = append(b.touched, c)
+func (b *Buffer) addBigrams(list []posting, v float32) {
+	acc := b.acc
+	for j := range list {
+		p := &list[j]
+		a := &acc[p.class]
+		a[scoreCent] += v * p.cent
+		a[scoreSoftCent] += v * p.softCent
 	}
-	return a
 }
 
 func (b *Buffer) addWords(list []posting, v float32) {
+	acc := b.acc
 	for j := range list {
 		p := &list[j]
-		a := b.class(p.class)
-		a.s[scoreCent] += v * p.cent
-		a.s[scoreWord] += p.likely
-		a.s[scoreSoftWord] += p.soft
-		a.s[scoreSoftCent] += v * p.softCent
+		a := &acc[p.class]
+		a[scoreCent] += v * p.cent
+		a[scoreWord] += p.likely
+		a[scoreSoftWord] += p.soft
+		a[scoreSoftCent] += v * p.softCent
 	}
 }
 
 func (b *Buffer) addGrams(list []posting, v float32) {
+	acc := b.acc
 	for j := range list {
 		p := &list[j]
-		a := b.class(p.class)
-		a.s[scoreCent] += v * p.cent
-		a.s[scoreGram] += p.likely
-		a.s[scoreSoftGram] += p.soft
-		a.s[scoreSoftCent] += v * p.softCent
+		a := &acc[p.class]
+		a[scoreCent] += v * p.cent
+		a[scoreGram] += p.likely
+		a[scoreSoftGram] += p.soft
+		a[scoreSoftCent] += v * p.softCent
 	}
 }
 
 // choose fills buf.cands with the most promising classes and returns how many.
 func (ix *Index) choose(buf *Buffer, eligible func(rule int) bool) int {
 	n := 0
-	for _, c := range buf.touched {
+	least := float32(0)
+	for c := range buf.acc {
 		a := &buf.acc[c]
-		rank := a.s[scoreCent] + commentWeight*a.s[scoreCom]
-		if ix.classes[c].warm {
-			rank += warmModel.softCent * a.s[scoreSoftCent]
-		}
-		if n == maxCandidates && rank <= buf.cands[n-1].rank {
+		rank := a[scoreCent] + commentWeight*a[scoreCom] + warmModel.softCent*a[scoreSoftCent]
+		if rank <= least {
 			continue
 		}
 		if r := ix.classes[c].rule; r >= 0 && eligible != nil && !eligible(r) {
@@ -173,7 +161,10 @@ func (ix *Index) choose(buf *Buffer, eligible func(rule int) bool) int {
 		for ; i > 0 && buf.cands[i-1].rank < rank; i-- {
 			buf.cands[i] = buf.cands[i-1]
 		}
-		buf.cands[i] = candidate{class: c, rank: rank}
+		buf.cands[i] = candidate{class: uint32(c), rank: rank}
+		if n == maxCandidates {
+			least = buf.cands[n-1].rank
+		}
 	}
 	return n
 }
@@ -251,7 +242,7 @@ func apart(a, b *class) bool {
 // margin finishes a class's sums to scores and weighs them.
 func (ix *Index) margin(c *class, a *accumulator, s *scratch) float32 {
 	words, grams := float32(s.words), float32(s.grams)
-	x := a.s
+	x := [scores]float32(a[:scores])
 	x[scoreWord] = likelihood(x[scoreWord]+words*c.base[0], words, 4)
 	x[scoreGram] = likelihood(x[scoreGram]+grams*c.base[1], grams, 10)
 	m := &coldModel

@@ -231,17 +231,20 @@ func (l *lexicon) find(key uint32, kind space) int32 {
 	}
 }
 
-// resolve looks up the features of s, prunes those of a long text to the most
-// telling, and returns 1/|v| for the text's vector v.
-func (l *lexicon) resolve(s *scratch) (norm float32) {
-	for i := range s.feats[:s.words] {
+// resolve fills s.feats with the features of text, those of a long one cut to the
+// most telling, looks them up, and returns 1/|v| for the text's vector v.
+func (l *lexicon) resolve(s *scratch, text string) (norm float32) {
+	s.tokenize(text)
+	s.addWords()
+	for i := range s.feats {
 		l.look(&s.feats[i])
 	}
-	s.pruneWords()
+	s.chooseWords()
+	s.addPieces()
 	for i := s.words; i < len(s.feats); i++ {
 		l.look(&s.feats[i])
 	}
-	s.pruneGrams()
+	s.prune()
 	var sum [spaces]float32
 	for i := range s.feats {
 		f := &s.feats[i]

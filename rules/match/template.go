@@ -185,23 +185,54 @@ func (t *stepTemplate) subtract(text string) string {
 			}
 		}
 	})
+	return remains(text, ws, covered)
+}
+
+// remains joins what is not covered. Where a covered run ends in a label, the
+// label stays, since it says what follows.
+func remains(text string, ws []span, covered []bool) string {
 	var b strings.Builder
-	at := 0
+	at, from := 0, -1
 	for i, w := range ws {
 		if !covered[i] {
 			continue
 		}
-		b.WriteString(text[at:w.start])
-		if i == 0 || !covered[i-1] {
-			b.WriteString("\n")
+		if from < 0 {
+			b.WriteString(trimRemains(text[at:w.start]))
+			from = w.start
 		}
 		at = w.end
+		if i+1 == len(ws) || covered[i+1] {
+			continue
+		}
+		next := ws[i+1].start
+		b.WriteString("\n" + labelAtEnd(text[from:next]))
+		from = -1
+		if gap := text[at:next]; strings.Contains(gap, "\n\n") {
+			b.WriteString("\n")
+		}
 	}
-	b.WriteString(text[at:])
 	if at == 0 {
 		return text
 	}
-	return trimRemains(b.String())
+	b.WriteString(trimRemains(text[at:]))
+	return b.String()
+}
+
+// labelAtEnd returns the label that a run of template ends in, as one of its kind.
+func labelAtEnd(run string) string {
+	run = strings.TrimSpace(run)
+	if i := strings.LastIndexAny(run, ".!?\n"); i >= 0 {
+		run = run[i+1:]
+	}
+	switch kind, rest, ok := label(strings.TrimSpace(run)); {
+	case !ok || strings.TrimSpace(rest) != "":
+		return ""
+	case kind == asked:
+		return "question: "
+	default:
+		return "context: "
+	}
 }
 
 // trimRemains drops the punctuation that the template left at the lines' ends.

@@ -1,7 +1,7 @@
 package match
 
 import (
-	"slices"
+	"math"
 	"unicode"
 	"unicode/utf8"
 )
@@ -88,21 +88,23 @@ type scratch struct {
 	tokens []token
 	lang   language
 	feats  []feature
-	table  []int32 // open addressing over feats; -1 is empty
+	table  []int32 // open addressing over feats, counted from 1; 0 is empty
 	words  int     // distinct word features
 	grams  int     // distinct gram features
 	word   []byte  // one token as UTF-8, for the stemmer
 	stems  stemCache
 	keep   []float32
+	kept   []bool          // of a long text: which words stay; empty means all
 	block  [spaces]float32 // what makes each space's block a unit of its weight
 }
 
-// features fills s.feats with the distinct features of text, words first, then
-// bigrams, then grams. Grams are those of the whole text; callers that know an
-// idf cut them with [scratch.prune].
+// features fills s.feats with all distinct features of text, words first, then
+// bigrams, then grams.
 func (s *scratch) features(text string) {
 	s.tokenize(text)
-	s.collect()
+	s.addWords()
+	s.kept = s.kept[:0]
+	s.addPieces()
 }
 
 // tokenize splits text into folded tokens: case and Latin accents are folded,
@@ -206,12 +208,10 @@ func isDense(r rune) bool {
 	return false
 }
 
-// collect turns the tokens into distinct features.
-func (s *scratch) collect() {
+// addWords starts s.feats with the distinct words.
+func (s *scratch) addWords() {
 	s.feats = s.feats[:0]
 	s.reset()
-	s.words = 0
-	last := finish(hashByte(hashSeed, '^'), spaceWord)
 	for i := range s.tokens {
 		t := &s.tokens[i]
 		if t.dense {
@@ -223,17 +223,20 @@ func (s *scratch) collect() {
 		t.hash = uint64(h)
 	}
 	s.words = len(s.feats)
+}
+
+// addPieces adds the bigrams and grams of the tokens; where s.kept is not empty,
+// the grams of kept words alone.
+func (s *scratch) addPieces() {
+	last := uint64(finish(hashByte(hashSeed, '^'), spaceWord))
 	for i := range s.tokens {
 		t := &s.tokens[i]
-		if t.dense {
-			last = uint32(t.hash)
-			continue
+		if !t.dense {
+			s.add(finish((last<<32|t.hash&math.MaxUint32)*hashPrime, spaceBigram), spaceBigram, 0)
 		}
-		h := uint32(t.hash)
-		s.add(finish((uint64(last)<<32|uint64(h))*hashPrime, spaceBigram), spaceBigram, 0)
-		last = h
+		last = t.hash & math.MaxUint32
 	}
-	bigrams := len(s.feats)
+	first := len(s.feats)
 	for i := range s.tokens {
 		t := &s.tokens[i]
 		if t.dense {
@@ -242,7 +245,7 @@ func (s *scratch) collect() {
 		}
 		s.tokenGrams(t)
 	}
-	s.grams = len(s.feats) - bigrams
+	s.grams = len(s.feats) - first
 }
 
 // denseWords adds the overlapping pairs of a run without spaces as its words: the
@@ -267,6 +270,9 @@ func (s *scratch) denseGrams(t *token) {
 		if i+1 < len(run) {
 			word = s.find(finish(hashRune(h, run[i+1]), spaceWord))
 		}
+		if len(s.kept) > 0 && !s.kept[word] {
+			continue
+		}
 		s.add(finish(h, spaceGram), spaceGram, word)
 		if i+2 < len(run) {
 			s.add(finish(hashRune(hashRune(h, run[i+1]), run[i+2]), spaceGram), spaceGram, word)
@@ -280,6 +286,9 @@ func (s *scratch) tokenGrams(t *token) {
 	run := s.runes[t.start:t.end]
 	n := len(run) + 2
 	word := s.find(uint32(t.hash))
+	if len(s.kept) > 0 && !s.kept[word] {
+		return
+	}
 	at := func(i int) rune {
 		if i == 0 || i == n-1 {
 			return ' '
@@ -304,24 +313,22 @@ func (s *scratch) reset() {
 	if s.table == nil {
 		s.table = make([]int32, 1<<9)
 	}
-	for i := range s.table {
-		s.table[i] = -1
-	}
+	clear(s.table)
 }
 
 // add counts one occurrence of a feature.
 func (s *scratch) add(key uint32, sp space, word uint16) {
 	mask := uint32(len(s.table) - 1)
 	i := key & mask
-	for s.table[i] >= 0 {
-		f := &s.feats[s.table[i]]
+	for s.table[i] > 0 {
+		f := &s.feats[s.table[i]-1]
 		if f.key == key && f.space == sp {
 			f.tf++
 			return
 		}
 		i = (i + 1) & mask
 	}
-	s.table[i] = int32(len(s.feats))
+	s.table[i] = int32(len(s.feats)) + 1
 	s.feats = append(s.feats, feature{key: key, space: sp, tf: 1, word: word, slot: -1})
 	if len(s.feats)*2 > len(s.table) {
 		s.grow()
@@ -331,9 +338,9 @@ func (s *scratch) add(key uint32, sp space, word uint16) {
 // find returns the position of a word feature, which is below maxTextBytes.
 func (s *scratch) find(key uint32) uint16 {
 	mask := uint32(len(s.table) - 1)
-	for i := key & mask; s.table[i] >= 0; i = (i + 1) & mask {
-		if f := &s.feats[s.table[i]]; f.key == key && f.space == spaceWord {
-			return uint16(s.table[i])
+	for i := key & mask; s.table[i] > 0; i = (i + 1) & mask {
+		if f := &s.feats[s.table[i]-1]; f.key == key && f.space == spaceWord {
+			return uint16(s.table[i] - 1)
 		}
 	}
 	return 0
@@ -341,16 +348,13 @@ func (s *scratch) find(key uint32) uint16 {
 
 func (s *scratch) grow() {
 	s.table = make([]int32, 2*len(s.table))
-	for i := range s.table {
-		s.table[i] = -1
-	}
 	mask := uint32(len(s.table) - 1)
 	for j := range s.feats {
 		i := s.feats[j].key & mask
-		for s.table[i] >= 0 {
+		for s.table[i] > 0 {
 			i = (i + 1) & mask
 		}
-		s.table[i] = int32(j)
+		s.table[i] = int32(j) + 1
 	}
 }
 
@@ -381,61 +385,84 @@ var latinBase = func() (m [0x180 - 0xc0]rune) {
 	return m
 }()
 
-// pruneWords keeps the maxWords words of highest idf; the grams of the others go
-// with them.
-func (s *scratch) pruneWords() {
+// chooseWords marks the maxWords words of highest idf in s.kept; it stays empty
+// where there are no more than that.
+func (s *scratch) chooseWords() {
+	s.kept = s.kept[:0]
 	if s.words <= maxWords {
 		return
 	}
-	floor := s.floor(s.feats[:s.words], maxWords)
-	out, words := s.feats[:0], 0
-	var kept [maxTextBytes]bool
-	for i := range s.feats {
-		f := s.feats[i]
-		switch f.space {
-		case spaceWord:
-			if f.idf < floor || words == maxWords {
+	floor, n := s.floor(s.feats[:s.words], maxWords), 0
+	for i := range s.feats[:s.words] {
+		keep := s.feats[i].idf >= floor && n < maxWords
+		if keep {
+			n++
+		}
+		s.kept = append(s.kept, keep)
+	}
+}
+
+// prune drops the words that were not kept and, of a long text, all but the
+// maxGrams grams of highest idf.
+func (s *scratch) prune() {
+	if len(s.kept) == 0 {
+		return
+	}
+	first := len(s.feats) - s.grams
+	floor, grams := float32(-1), 0
+	if s.grams > maxGrams {
+		floor = s.floor(s.feats[first:], maxGrams)
+	}
+	out := s.feats[:0]
+	var moved [maxTextBytes]uint16
+	for i, f := range s.feats {
+		switch {
+		case i < s.words && !s.kept[i]:
+			continue
+		case i < s.words:
+			moved[i] = uint16(len(out))
+		case i >= first:
+			if f.idf < floor || grams == maxGrams {
 				continue
 			}
-			kept[i] = true
-			words++
-		case spaceGram:
-			if !kept[f.word] {
-				continue
-			}
+			f.word = moved[f.word]
+			grams++
 		}
 		out = append(out, f)
 	}
-	s.feats, s.words = out, words
+	s.feats, s.words, s.grams = out, maxWords, grams
 }
 
-// pruneGrams keeps the maxGrams grams of highest idf.
-func (s *scratch) pruneGrams() {
-	first := len(s.feats)
-	for first > 0 && s.feats[first-1].space == spaceGram {
-		first--
-	}
-	grams := s.feats[first:]
-	s.grams = len(grams)
-	if s.words < maxWords || len(grams) <= maxGrams {
-		return
-	}
-	floor := s.floor(grams, maxGrams)
-	out := s.feats[:first]
-	for _, f := range grams {
-		if f.idf >= floor && len(out) < first+maxGrams {
-			out = append(out, f)
-		}
-	}
-	s.feats, s.grams = out, len(out)-first
-}
-
-// floor returns the n-th highest idf of feats.
+// floor returns the n-th highest idf of feats, by Hoare's selection.
 func (s *scratch) floor(feats []feature, n int) float32 {
 	s.keep = s.keep[:0]
 	for i := range feats {
 		s.keep = append(s.keep, feats[i].idf)
 	}
-	slices.Sort(s.keep)
-	return s.keep[len(s.keep)-n]
+	k := len(s.keep) - n
+	for lo, hi := 0, len(s.keep)-1; lo < hi; {
+		pivot := s.keep[(lo+hi)/2]
+		i, j := lo, hi
+		for i <= j {
+			for s.keep[i] < pivot {
+				i++
+			}
+			for s.keep[j] > pivot {
+				j--
+			}
+			if i <= j {
+				s.keep[i], s.keep[j] = s.keep[j], s.keep[i]
+				i++
+				j--
+			}
+		}
+		if k <= j {
+			hi = j
+		} else if k >= i {
+			lo = i
+		} else {
+			break
+		}
+	}
+	return s.keep[k]
 }
