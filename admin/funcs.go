@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"heed/rules"
 	"heed/store"
@@ -27,7 +26,6 @@ var pageFuncs = template.FuncMap{
 	"count":   count,
 	"plural":  plural,
 	"short":   short,
-	"visible": visible,
 	"pretty":  pretty,
 	"text":    func(r *rules.Rule) string { return ruleText(r) },
 	"when":    when,
@@ -40,6 +38,7 @@ var pageFuncs = template.FuncMap{
 	"early":   func(e store.Estimate) bool { return e.Low <= -1 && e.High >= 1 },
 	"verdict": verdict,
 	"main":    mainSource,
+	"was":     was,
 	"deref":   func(p *float64) float64 { return *p },
 	"share":   func(x, n int) float64 { return float64(x) / math.Max(1, float64(n)) },
 	"low":     func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
@@ -110,22 +109,6 @@ func short(id string) string {
 		return id
 	}
 	return id[len(id)-8:]
-}
-
-// visible writes what a reader cannot see, or could misread, as code points.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || r == '\t':
-			b.WriteRune(r)
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Cc, unicode.Zl, unicode.Zp), r >= 0xFE00 && r <= 0xFE0F, r >= 0xE0100 && r <= 0xE01EF:
-			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // pretty indents JSON and leaves everything else as it is.
@@ -203,6 +186,20 @@ func mainSource(e *effect) *store.Estimate {
 		}
 	}
 	return nil
+}
+
+// was is the share that the target had before, -1 when that is not known.
+func was(c *store.RoutingCase, s rules.Share) float64 {
+	if c == nil {
+		return -1
+	}
+	var mine float64
+	for _, b := range c.Before {
+		if b.Upstream == s.Upstream && b.Model == s.Model {
+			mine = b.Weight
+		}
+	}
+	return mine / math.Max(1e-12, totalWeight(rules.Policy{Shares: c.Before}))
 }
 
 // dict passes several values to a part of a page.

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"heed/rules"
@@ -110,10 +112,30 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 	if k.Rule != nil {
 		mark(k.Touch.Inside, k.Rule)
 		mark(k.Touch.Near, k.Rule)
+		k.Touch.Inside, k.Touch.Near = unlikeFirst(k.Touch.Inside), unlikeFirst(k.Touch.Near)
 		k.Before = set.Rule(k.Rule.ID)
 	}
 	return k
 }
+
+// unlikeFirst puts samples that differ by more than numbers before those that only
+// repeat another, so that the few that show at first tell the most.
+func unlikeFirst(samples []store.Sample) []store.Sample {
+	var first, rest []store.Sample
+	seen := map[string]bool{}
+	for _, s := range samples {
+		shape := digits.ReplaceAllString(strings.ToLower(s.Query), "#")
+		if s.Mark != "" || !seen[shape] {
+			first = append(first, s)
+		} else {
+			rest = append(rest, s)
+		}
+		seen[shape] = true
+	}
+	return append(first, rest...)
+}
+
+var digits = regexp.MustCompile(`\d+`)
 
 func (a *Admin) pageProposal(c *call) error {
 	app, _, err := c.in()

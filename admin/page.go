@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -127,7 +128,7 @@ func (c *call) write(name string, status int, f *frame) error {
 	}
 	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(b.Bytes()) // a client that left needs no page
+	_, _ = io.WriteString(c.w, visible(b.String())) // a client that left needs no page
 	return nil
 }
 

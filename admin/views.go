@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ type rulePage struct {
 	Words    []whose
 	History  []store.Audit
 	Recent   []*store.Exchange
+	Names    map[string]string
 }
 
 func (a *Admin) pageRule(c *call) error {
@@ -70,6 +72,9 @@ func (a *Admin) pageRule(c *call) error {
 		return err
 	}
 	if in.Recent, _, err = a.store.Exchanges(ctx, store.ExchangeFilter{App: app, Rule: c.id(), Limit: 8}); err != nil {
+		return err
+	}
+	if in.Names, err = a.actions(ctx, app, in.Recent); err != nil {
 		return err
 	}
 	entries, _, err := a.store.Audits(ctx, store.AuditFilter{App: app, Limit: store.MaxPage})
@@ -157,6 +162,7 @@ type listPage struct {
 	Items  any
 	Filter url.Values
 	Next   string
+	Names  map[string]string // of exchanges: their rules' actions by id
 }
 
 // Outcomes are what the page of exchanges filters by.
@@ -186,7 +192,25 @@ func (a *Admin) pageExchanges(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show("exchanges", "Exchanges", "exchanges", app, listPage{xs, p.v, nextLink(c, next)})
+	names, err := a.actions(c.r.Context(), app, xs)
+	if err != nil {
+		return err
+	}
+	return c.show("exchanges", "Exchanges", "exchanges", app, listPage{xs, p.v, nextLink(c, next), names})
+}
+
+// actions are what the rules of the exchanges say, by rule id.
+func (a *Admin) actions(ctx context.Context, app string, xs []*store.Exchange) (map[string]string, error) {
+	out := map[string]string{}
+	ruled := func(x *store.Exchange) bool { return len(x.Decision.Rules) > 0 }
+	if !slices.ContainsFunc(xs, ruled) {
+		return out, nil
+	}
+	all, err := a.allRules(ctx, app)
+	for _, r := range all {
+		out[r.ID] = r.Action
+	}
+	return out, err
 }
 
 type exchangePage struct {
@@ -228,7 +252,7 @@ func (a *Admin) pageFeedback(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show("feedback", "Feedback", "feedback", app, listPage{fs, p.v, nextLink(c, next)})
+	return c.show("feedback", "Feedback", "feedback", app, listPage{Items: fs, Filter: p.v, Next: nextLink(c, next)})
 }
 
 func (a *Admin) doRetract(c *call) error {
@@ -286,7 +310,7 @@ func (a *Admin) pageAudit(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.show("audit", "Audit", "audit", app, map[string]any{"List": listPage{as, p.v, nextLink(c, next)}, "FirstBad": first})
+	return c.show("audit", "Audit", "audit", app, map[string]any{"List": listPage{Items: as, Filter: p.v, Next: nextLink(c, next)}, "FirstBad": first})
 }
 
 // lines splits a text field into its filled lines.
