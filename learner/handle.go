@@ -435,6 +435,8 @@ func Automatic(p *store.Proposal, policy AppPolicy) (bool, string) {
 			return true, "" // only unlearning proposes it, and less in force is never a risk
 		case op.Kind != rules.Add && op.Kind != rules.Revise:
 			return false, "a person decides on " + string(op.Kind)
+		case op.Rule.Origin == "model":
+			return false, "a model drafted it"
 		case op.Rule.Scope.Always:
 			return false, "it applies always"
 		}

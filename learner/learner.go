@@ -37,6 +37,7 @@ type Options struct {
 	RefreshEvery time.Duration              // how often word statistics and ratings are looked at; default 30s
 	Poll         time.Duration              // longest wait for a change; default 1s
 	Now          func() time.Time           // default time.Now
+	Model        *Model                     // nil: no model is asked
 }
 
 // AppPolicy is what an app's configuration says about learning.
@@ -77,7 +78,8 @@ type Learner struct {
 	metrics *metrics
 	tries   map[string]int // failed attempts by feedback id, of this process
 	apps    map[string]*appState
-	side    sync.WaitGroup // background refreshes
+	side    sync.WaitGroup // background refreshes and questions to the model
+	consult consult
 }
 
 // New returns a learner that is ready to Run. It fails without a store, or when
@@ -108,7 +110,8 @@ func New(opt Options) (*Learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, apps: map[string]*appState{}}, nil
+	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, apps: map[string]*appState{},
+		consult: consult{answers: make(chan consultation, 1), asked: map[string]int{}}}, nil
 }
 
 // now is the clock in UTC to the millisecond, as the store keeps it.

@@ -51,6 +51,7 @@ func (l *Learner) tend(ctx context.Context) {
 			a.busy = false
 		default:
 		}
+		l.fail(ctx, name, "drafts", l.drafting(ctx, name))
 		if due(a.seenAt, now, l.opt.RefreshEvery) {
 			a.seenAt = now
 			l.fail(ctx, name, "watch rules", l.watch(ctx, name))
