@@ -35,7 +35,7 @@ type database struct {
 // openDatabase opens the file and brings its schema forward.
 func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*database, error) {
 	pragmas := []string{
-		fmt.Sprintf("page_size(%d)", sc.pageBytes), "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
+		fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)", "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
 		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
 		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete(" + sc.secureDelete + ")",
 	}
@@ -107,6 +107,26 @@ func (d *database) fail(err error) error {
 		return context.Canceled
 	}
 	return fmt.Errorf("%s: %w", name, err)
+}
+
+// maxChecked is the largest file whose pages are all looked at when it is opened,
+// in bytes: at most about a second.
+const maxChecked = 256 << 20
+
+// quickCheck looks at every page of the file. The log is not checked like that:
+// its chunks carry checksums, which are looked at when they are read.
+func (d *database) quickCheck(ctx context.Context) error {
+	if st, err := os.Stat(d.path); err != nil || st.Size() > maxChecked {
+		return err
+	}
+	var found string
+	if err := d.one(ctx, []any{&found}, `PRAGMA quick_check(1)`); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return fmt.Errorf("%s: %w: %s; restore it from a backup or move it away", filepath.Base(d.path), store.ErrCorrupt, found)
+	}
+	return nil
 }
 
 // query runs a read and calls row for each result; row's error ends it.

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Retention says what the log of exchanges keeps.
-type Retention struct {
-	Age   time.Duration // older exchanges expire; 0 keeps them
-	Bytes int64         // the oldest expire when the log is larger, in bytes; 0 is no limit
-}
-
-// keepUp syncs the log once per Options.Sync; it ends with ctx.
+// keepUp syncs the log once per Options.Sync and tidies it once per
+// Options.Tidy; it ends with ctx.
 func (s *Store) keepUp(ctx context.Context) {
 	defer s.upkeep.Done()
-	tick := time.NewTicker(s.opt.Sync)
-	defer tick.Stop()
+	sync, tidy := time.NewTicker(s.opt.Sync), time.NewTicker(s.opt.Tidy)
+	defer sync.Stop()
+	defer tidy.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-		}
-		if s.dirty.Swap(false) {
-			if err := s.syncLog(); err != nil {
-				s.opt.Log.Warn("log of exchanges not synced", "error", err)
+		case <-sync.C:
+			if s.dirty.Swap(false) {
+				if err := s.syncLog(); err != nil {
+					s.opt.Log.Warn("log of exchanges not synced", "error", err)
+				}
+			}
+		case <-tidy.C:
+			if err := s.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				s.opt.Log.Warn("log of exchanges not tidied", "error", err)
 			}
 		}
 	}

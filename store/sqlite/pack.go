@@ -184,6 +184,20 @@ func parts(b []byte, n int) ([][]byte, error) {
 
 // openFacts decodes a chunk's exchanges, without bodies.
 func openFacts(data []byte, n int) ([]*store.Exchange, error) {
+	slots, err := openSlots(data, n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*store.Exchange, n)
+	for i := range slots {
+		out[i] = &slots[i].x
+	}
+	return out, nil
+}
+
+// openSlots decodes a chunk's exchanges and keeps their encoded form, so that
+// they can be packed again. Bodies are not filled in.
+func openSlots(data []byte, n int) ([]slot, error) {
 	b, err := expand(data, logFile)
 	if err != nil {
 		return nil, err
@@ -192,10 +206,10 @@ func openFacts(data []byte, n int) ([]*store.Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*store.Exchange, n)
+	out := make([]slot, n)
 	for i, doc := range docs {
-		out[i] = new(store.Exchange)
-		if err := json.Unmarshal(doc, out[i]); err != nil {
+		out[i].facts = doc
+		if err := json.Unmarshal(doc, &out[i].x); err != nil {
 			return nil, fmt.Errorf("%w: %v", errDamaged, err)
 		}
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	Readers  int           // connections that read, per file; default 4
 	CacheKB  int           // page cache of each connection, in KiB; default 1024
 	Poll     time.Duration // how often Wait looks for changes of other processes; default 500ms
+	Tidy     time.Duration // how often the log is tidied: retention, merging of small chunks; default 1m
 	Sync     time.Duration // how often exchanges.db is synced, the most a power cut may lose; default 1s
 	Retain   Retention     // what the log of exchanges keeps; zero keeps everything
 	MaxBytes int64         // cap on each file, in bytes; 0 is no cap. Beyond it writes are ErrFull
@@ -50,6 +51,7 @@ func (o Options) withDefaults() Options {
 	o.CacheKB = cmp.Or(o.CacheKB, 1024)
 	o.Poll = cmp.Or(o.Poll, 500*time.Millisecond)
 	o.Sync = cmp.Or(o.Sync, time.Second)
+	o.Tidy = cmp.Or(o.Tidy, time.Minute)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	return o
 }
@@ -65,6 +67,7 @@ type Store struct {
 	signal signal
 
 	protect sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
+	rewrite sync.Mutex   // held by who takes chunks apart: retention, merging, erasing
 	dirty   atomic.Bool  // exchanges were written since the last sync
 	closed  atomic.Bool
 	stop    context.CancelFunc // ends the goroutines of upkeep
@@ -104,6 +107,9 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	var err error
 	if s.main, err = openDatabase(ctx, filepath.Join(s.dir, mainFile), mainSchema, s.opt); err != nil {
+		return err
+	}
+	if err := s.main.quickCheck(ctx); err != nil {
 		return err
 	}
 	if s.log, err = openDatabase(ctx, filepath.Join(s.dir, logFile), logSchema, s.opt); err != nil {
