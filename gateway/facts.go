@@ -66,7 +66,7 @@ func (c *call) readFacts(h *fasthttp.RequestHeader) {
 	if c.api == wire.Other || c.api == wire.Embeddings {
 		return
 	}
-	f.Step = match.Fingerprint(c.req.System, c.req.Tools, c.req.Format)
+	f.Step = c.g.steps.of(&c.req)
 	turns := c.turns[:0]
 	for _, t := range c.req.Turns {
 		if !t.Tool {

@@ -41,6 +41,7 @@ type Gateway struct {
 	chains   *chains
 	memo     *memo
 	sessions *sessions
+	steps    *steps
 
 	reload  sync.Mutex     // serialises Reload
 	conns   connSet        // clients' connections, for the end of the grace period
@@ -65,7 +66,7 @@ func New(opt Options) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Gateway{
 		opt: opt, store: opt.Store, log: opt.Log, stop: cancel,
-		chains: newChains(), memo: newMemo(), sessions: newSessions(), said: make(chan *store.Feedback, maxSaid),
+		chains: newChains(), memo: newMemo(), sessions: newSessions(), steps: newSteps(), said: make(chan *store.Feedback, maxSaid),
 	}
 	g.bytes.max = opt.Limits.BytesHeld
 	if g.watch, err = newWatcher(); err != nil {

@@ -20,6 +20,7 @@ type overheadCommand struct {
 	Conns    []int         `help:"Connections of the closed loops." default:"1,32"`
 	Rate     int           `help:"Requests a second of the open loop; 0 leaves it out." default:"1000"`
 	Stream   bool          `help:"Answers are streams of 50 chunks."`
+	Varied   bool          `help:"Every request has another system prompt, as agents have that paste what they found into it."`
 	Profile  string        `help:"Write a CPU profile of Heed to this file." type:"path"`
 	JSON     string        `help:"Also write the results to this file." type:"path"`
 
@@ -113,7 +114,7 @@ func (c *overheadCommand) measureProxy(name string, start func() (*child, error)
 		loads = append(loads, load{name: fmt.Sprintf("open, %d/s", c.Rate), conns: 32, rate: c.Rate})
 	}
 	var rs []overheadResult
-	bodies := makeBodies(c.Body, c.Stream)
+	bodies := makeBodies(c.Body, c.Stream, c.Varied)
 	warm := load{conns: 8, duration: time.Second}
 	if _, err := warm.run(p.addr, bodies); err != nil {
 		return nil, err

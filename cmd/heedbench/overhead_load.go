@@ -132,11 +132,19 @@ func (m *measured) result() overheadResult {
 // makeBodies writes whole requests, as bytes, with a thousand different questions
 // of the same topic, so that no cache of answers or matches makes it look better
 // than a busy shop would.
-func makeBodies(size int, stream bool) [][]byte {
+//
+// The system prompt is the agent's own and the same in all of them, or, varied,
+// another one in each, as when an agent pastes what it found into it.
+func makeBodies(size int, stream, varied bool) [][]byte {
 	r := rand.New(rand.NewPCG(7, 7))
+	notes := filler(r, size)
+	n := 1000
+	if varied {
+		n = 10_000
+	}
 	word := func(s ...string) string { return s[r.IntN(len(s))] }
 	var out [][]byte
-	for i := range 1000 {
+	for i := range n {
 		question := fmt.Sprintf("%s which shoe size %s for the %s %s boots, order %d?", word("Hi,", "Hello,", "Please,", "Hey,"),
 			word("do I need", "should I take", "would you take", "fits"), word("brown", "black", "red", "green", "blue", "white"),
 			word("winter", "rain", "hiking", "ankle", "riding"), r.IntN(1e6))
@@ -146,7 +154,10 @@ func makeBodies(size int, stream bool) [][]byte {
 			flag = `"stream":true,`
 		}
 		body := fmt.Sprintf(`{"model":"support",%s"temperature":0.2,"messages":[{"role":"system","content":"%s%%s"},{"role":"user","content":"%s"}]}`, flag, system, question)
-		body = fmt.Sprintf(body, filler(r, max(0, size-len(body))))
+		if varied {
+			notes = filler(r, size)
+		}
+		body = fmt.Sprintf(body, notes[:max(0, size-len(body))])
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
 			"Accept: application/json\r\nUser-Agent: OpenAI/Python 2.1.0\r\nX-Stainless-Lang: python\r\nHeed-User: u%d\r\nContent-Length: %d\r\n\r\n%s", benchKey, i%200, len(body), body)
