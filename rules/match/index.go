@@ -370,10 +370,14 @@ func (b *builder) index() *Index {
 	for _, f := range b.found {
 		ix.offsets[f.entry+1]++
 	}
+	b.dropCommon()
 	accumulate(ix.offsets)
-	ix.postings = make([]posting, len(b.found))
+	ix.postings = make([]posting, ix.offsets[len(b.lex.entries)])
 	next := slices.Clone(ix.offsets)
 	for _, f := range b.found {
+		if b.lex.entries[f.entry].idf == 0 {
+			continue
+		}
 		ix.postings[next[f.entry]] = f.posting
 		next[f.entry]++
 	}
@@ -389,6 +393,21 @@ func (b *builder) index() *Index {
 		next[f.entry]++
 	}
 	return ix
+}
+
+// dropCommon takes the grams that a large share of many classes has out of play,
+// since they tell nothing and cost most of the time. An idf of zero marks them.
+func (b *builder) dropCommon() {
+	limit := uint32(len(b.ix.classes) / commonFeatureShare)
+	for e := range b.lex.entries {
+		en := &b.lex.entries[e]
+		if en.kind == spaceGram && len(b.ix.classes) >= manyClasses && b.ix.offsets[e+1] > limit {
+			en.idf = 0
+		}
+		if en.idf == 0 {
+			b.ix.offsets[e+1] = 0
+		}
+	}
 }
 
 func accumulate(counts []uint32) {

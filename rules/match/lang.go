@@ -156,7 +156,8 @@ type stemCache []struct {
 	key   uint32
 }
 
-const stemCacheSize = 1 << 12
+// stemCacheSize holds the words of some hundred requests, at 16 bytes each.
+const stemCacheSize = 1 << 13
 
 // stem returns the word feature of a token, by the stemmer of the text's language
 // where there is one, and the token itself elsewhere.

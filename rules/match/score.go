@@ -90,6 +90,10 @@ func (ix *Index) accumulate(buf *Buffer, norm float32) {
 		if f.slot < 0 {
 			continue
 		}
+		if f.idf == 0 && f.space == spaceGram {
+			s.grams--
+			continue
+		}
 		w := termWeight(f)
 		list := ix.postings[ix.offsets[f.slot]:ix.offsets[f.slot+1]]
 		v := w * s.block[f.space] * norm

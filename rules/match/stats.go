@@ -57,7 +57,7 @@ const (
 const (
 	maxCounts       = 1 << 19 // distinct features; the rarest go first
 	maxSoftFeatures = 1 << 21 // over all rules and rivals
-	maxSoftPerClass = 1 << 11
+	maxSoftPerClass = 1 << 10
 )
 
 // Count returns Stats with nothing but word statistics: those of base, if any,
