@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -44,13 +43,7 @@ func loadAssets() (assets, error) {
 }
 
 // link is the file's address.
-func (s assets) link(name string) (string, error) {
-	f, ok := s[name]
-	if !ok {
-		return "", fmt.Errorf("no asset %q", name)
-	}
-	return "/assets/" + name + "?v=" + f.hash, nil
-}
+func (s assets) link(name string) string { return "/assets/" + name + "?v=" + s[name].hash }
 
 // ServeHTTP serves the file that the path names.
 func (s assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {

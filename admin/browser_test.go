@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"heed/store"
@@ -129,4 +130,129 @@ func TestBrowser_Pictures(t *testing.T) {
 func (b *bench) anyRule() string {
 	rs, _ := b.store.RuleVersions(context.Background(), "shop", "")
 	return rs[0].ID
+}
+
+// watch records, in every page, what it must not do: break the content security
+// policy, run a hostile text, or throw.
+const watch = `window.heed = []; window.xss = 0;
+addEventListener("securitypolicyviolation", (e) => heed.push("csp: " + e.violatedDirective + " " + e.blockedURI));
+addEventListener("error", (e) => heed.push("error: " + e.message));
+addEventListener("unhandledrejection", (e) => heed.push("rejection: " + e.reason));`
+
+func (b *bench) clean(t *testing.T, ctx context.Context, where string) {
+	t.Helper()
+	if got := in(t, ctx, "look for violations", chromedp.Evaluate[[]string](`window.xss ? ["ran a text", ...heed] : heed`)); len(got) > 0 {
+		t.Errorf("%s: %v", where, got)
+	}
+}
+
+// The person's whole way: log in, a card arrives without a reload, ticks move its
+// share, an edit changes its words, and approving puts it in force; then it is
+// paused and rolled back.
+func TestBrowser_Decide(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	for _, q := range []string{"how do I get a voucher", "where is my refund", "can I get the order number", "how do I get to the shop for an order"} {
+		b.exchange(q, "That depends.", nil)
+	}
+	ctx := tab(t)
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
+		t.Fatal(err)
+	}
+	b.login(t, ctx, Owner)
+	steps(t, ctx, "an empty inbox", chromedp.WaitVisible(chromedp.CSS("#empty")))
+	in(t, ctx, "mark the page", chromedp.Evaluate[bool](`window.stays = true`))
+	p := b.proposal("Mention that refunds take five working days.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	card := chromedp.CSS(`[data-proposal="` + p.ID + `"]`)
+	begun := time.Now()
+	steps(t, ctx, "the card arrives", chromedp.WaitVisible(card))
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the card took %v", took)
+	}
+	if !in(t, ctx, "the same page", chromedp.Evaluate[bool](`window.stays === true`)) {
+		t.Error("the page was loaded anew")
+	}
+	has(t, in(t, ctx, "its words", chromedp.Text(card)), "somebody asks for a refund", "Mention that refunds take five working days.", "One person said")
+	shoot(t, ctx, "arrived")
+
+	before := b.fetch(p.ID)
+	near := `[data-proposal="` + p.ID + `"] .samples:nth-child(2) button.yes`
+	if len(before.Touch.Near) == 0 {
+		t.Fatalf("nothing is near: %+v", before.Touch)
+	}
+	b.act(t, ctx, "tick", p.ID, chromedp.Click(chromedp.CSS(near)))
+	after := b.fetch(p.ID)
+	if after.Version != before.Version+1 || after.Digest == before.Digest || len(after.Rule().Scope.Examples) != 2 {
+		t.Errorf("the tick changed version %d to %d, examples %q", before.Version, after.Version, after.Rule().Scope.Examples)
+	}
+	steps(t, ctx, "open the editor with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("e"),
+		chromedp.WaitVisible(chromedp.CSS("details.edit[open] textarea[name=action]")),
+		chromedp.SetValue(chromedp.CSS("details.edit[open] textarea[name=action]"), "Mention that refunds take six working days."))
+	shoot(t, ctx, "edit")
+	b.act(t, ctx, "edit", p.ID, chromedp.Click(chromedp.CSS("button[name=edit]")))
+	has(t, b.fetch(p.ID).Text, "six working days")
+	b.act(t, ctx, "approve with a key", "", chromedp.KeyEvent("a"))
+	steps(t, ctx, "the card is gone", chromedp.WaitNotPresent(card))
+	if got := b.fetch(p.ID); got.State != store.Approved || got.DecidedBy != "olga" {
+		t.Errorf("the proposal is %s by %q", got.State, got.DecidedBy)
+	}
+	b.clean(t, ctx, "inbox")
+	row := `[data-rule="` + p.Rule().ID + `"]`
+	steps(t, ctx, "pause it", chromedp.Navigate(b.srv.URL+"/rules"), chromedp.WaitVisible(chromedp.CSS(row+`[data-state=active]`)),
+		chromedp.Click(chromedp.CSS(row+" button[name=pause]")), chromedp.WaitVisible(chromedp.CSS("#flash.good")))
+	steps(t, ctx, "roll back", chromedp.Navigate(b.srv.URL+"/rulesets"), chromedp.Click(chromedp.CSS(`[data-epoch="1"] button[name=activate]`)),
+		chromedp.WaitVisible(chromedp.CSS(`[data-epoch="3"]`)))
+	b.clean(t, ctx, "rule sets")
+	if r, _, err := b.admin.newestVersion(t.Context(), "shop", p.Rule().ID); err != nil || r.State != "active" {
+		t.Errorf("after rolling back the rule is %v, %v", r, err)
+	}
+}
+
+func (b *bench) fetch(id string) proposalView {
+	b.t.Helper()
+	var v proposalView
+	b.ok(Viewer, "GET", "proposals/"+id, nil, &v)
+	return v
+}
+
+// act does something and waits until the page shows what was done: a message, and
+// the card's new version if it is still there.
+func (b *bench) act(t *testing.T, ctx context.Context, what, id string, do chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	in(t, ctx, "clear the message", chromedp.Evaluate[bool](`document.getElementById("flash")?.remove(), true`))
+	steps(t, ctx, what, do, chromedp.WaitVisible(chromedp.CSS("#flash")))
+	if text := in(t, ctx, what, chromedp.AttributeValue(chromedp.CSS("#flash"), "class")); !strings.Contains(text.Value, "good") {
+		t.Fatalf("%s was refused: %s", what, in(t, ctx, what, chromedp.Text(chromedp.CSS("#flash"))))
+	}
+	if id != "" {
+		v := b.fetch(id)
+		steps(t, ctx, what, chromedp.WaitVisible(chromedp.CSS(`[data-proposal="`+id+`"][data-digest="`+v.Digest+`"]`)))
+	}
+}
+
+// A browser runs none of the hostile texts and asks nobody but admin.
+func TestBrowser_HostileTexts(t *testing.T) {
+	b := start(t, nil)
+	for _, p := range payloads {
+		b.hostile(p)
+	}
+	ctx := tab(t)
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
+		t.Fatal(err)
+	}
+	b.login(t, ctx, Owner)
+	seen := map[string]int{}
+	for _, path := range b.allPages() {
+		kind := strings.Split(path, "/")[1]
+		if seen[kind]++; seen[kind] > 6 {
+			continue // the pages of one kind differ by payload; html.Parse saw them all
+		}
+		steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		b.clean(t, ctx, path)
+		for _, u := range in(t, ctx, "what was loaded", chromedp.Evaluate[[]string](`performance.getEntriesByType("resource").map((e) => e.name)`)) {
+			if !strings.HasPrefix(u, b.srv.URL) {
+				t.Errorf("%s asked %s", path, u)
+			}
+		}
+	}
 }

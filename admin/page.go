@@ -24,11 +24,11 @@ type frame struct {
 	Decides bool // may approve
 	Owns    bool
 	Flash   *flash
-	Inbox   int // proposals waiting
-	Open    int // findings
-	CSS, JS string
+	Inbox   int    // proposals waiting
+	Open    int    // findings
+	CSS, JS string // addresses of assets
+	Icon    string
 	Version string
-	Now     time.Time
 	Data    any
 }
 
@@ -110,14 +110,8 @@ func (c *call) show(name, title, active, app string, data any) error {
 }
 
 func (c *call) write(name string, status int, f *frame) error {
-	var err error
-	if f.CSS, err = c.a.assets.link("heed.css"); err != nil {
-		return err
-	}
-	if f.JS, err = c.a.assets.link("heed.js"); err != nil {
-		return err
-	}
-	f.Version, f.Now = c.a.opt.Version, time.Now()
+	f.CSS, f.JS, f.Icon = c.a.assets.link("heed.css"), c.a.assets.link("heed.js"), c.a.assets.link("icon.svg")
+	f.Version = c.a.opt.Version
 	t := c.a.pages[name]
 	if t == nil {
 		return fmt.Errorf("no page %q", name)

@@ -145,7 +145,7 @@ document.addEventListener("submit", async (e) => {
   form.classList.add("sending");
   for (const b of form.querySelectorAll("button")) b.disabled = true;
   try {
-    const x = await load("POST", form.action, body.toString(), false);
+    const x = await load("POST", form.getAttribute("action"), body.toString(), false) // form.action may be a field of that name;
     const at = new URL(x.responseURL).pathname;
     form.reset();
     document.activeElement?.blur();
