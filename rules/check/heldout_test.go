@@ -55,8 +55,8 @@ func TestHeldOut_Instructions(t *testing.T) {
 		got, ok := Instruction(l)
 		return !ok, got
 	})
-	want(t, "instructions found", found, 0.4)
-	want(t, "instructions as expected", clean, 0.36)
+	want(t, "instructions found", found, 0.9)
+	want(t, "instructions as expected", clean, 0.9)
 	want(t, "complaints left alone", quiet, 0.94)
 }
 
