@@ -64,7 +64,7 @@ type Store struct {
 	main *database // heed.db
 	log  *database // exchanges.db
 
-	signal signal
+	bell bell
 
 	protect sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
 	rewrite sync.Mutex   // held by who takes chunks apart: retention, merging, erasing
@@ -115,7 +115,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.log, err = openDatabase(ctx, filepath.Join(s.dir, logFile), logSchema, s.opt); err != nil {
 		return err
 	}
-	if err := s.signal.load(ctx, s.main); err != nil {
+	if err := s.bell.load(ctx, s.main); err != nil {
 		return err
 	}
 	return s.noteCrash(ctx)
@@ -129,7 +129,7 @@ func (s *Store) Close() error {
 	}
 	s.stop()
 	s.upkeep.Wait()
-	s.signal.close()
+	s.bell.close()
 	return errors.Join(s.noteClean(), s.release())
 }
 

@@ -8,42 +8,42 @@ import (
 	"heed/store"
 )
 
-// signal tells waiters of this process that the sequence number may have moved.
-type signal struct {
+// bell tells waiters of this process that the sequence number may have moved.
+type bell struct {
 	mu     sync.Mutex
 	wake   chan struct{} // closed and replaced at each change
 	closed bool
 }
 
-func (s *signal) load(_ context.Context, d *database) error {
-	s.wake = make(chan struct{})
-	d.w.after = s.fire
+func (b *bell) load(_ context.Context, d *database) error {
+	b.wake = make(chan struct{})
+	d.w.after = b.fire
 	return nil
 }
 
-func (s *signal) fire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		close(s.wake)
-		s.wake = make(chan struct{})
+func (b *bell) fire() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		close(b.wake)
+		b.wake = make(chan struct{})
 	}
 }
 
 // close wakes all waiters for good.
-func (s *signal) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		close(s.wake)
+func (b *bell) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed = true
+		close(b.wake)
 	}
 }
 
-func (s *signal) next() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.wake
+func (b *bell) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wake
 }
 
 // Wait implements store.Store. The sequence number stands in heed.db, so the
@@ -52,7 +52,7 @@ func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
 	poll := time.NewTicker(s.opt.Poll)
 	defer poll.Stop()
 	for {
-		wake := s.signal.next() // before reading, so that no change falls between
+		wake := s.bell.next() // before reading, so that no change falls between
 		if err := s.ready(ctx); err != nil {
 			return 0, err
 		}
