@@ -33,7 +33,8 @@ type appState struct {
 	loggedAt   time.Time
 	tended     rules.Head
 	refreshed  refreshMark
-	busy       bool // a refresh is running; done tells its end
+	fitted     time.Time // when the last refresh began
+	busy       bool      // a refresh is running; done tells its end
 	done       chan refreshMark
 }
 

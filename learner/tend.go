@@ -10,22 +10,26 @@ import (
 	"heed/rules"
 	"heed/rules/match"
 	"heed/store"
+	"heed/wire"
 )
 
 // Limits of refreshing word statistics.
 const (
-	fitQueries  = 10000            // newest logged requests that are fitted
-	fitGrowth   = 1.2              // fit again when there are so many times more requests
-	fitIdle     = 10 * time.Minute // look for growth at least so often
-	fitPublishs = 5                // tries to publish against others
-	fitTime     = 5 * time.Minute  // for one refresh
+	fitQueries   = 10000            // newest logged requests that are fitted
+	fitTexts     = 1000             // of these with the text of the turn
+	fitPage      = 50               // of these read at once: bodies may be a MiB
+	fitTextBytes = 16 << 10         // of one text
+	fitEarly     = 200              // requests below which growth is looked for at every round
+	fitGrowth    = 1.2              // fit again when there are so many times more requests
+	fitIdle      = 10 * time.Minute // look for growth at least so often
+	fitPublish   = 5                // tries to publish against others
+	fitTime      = 5 * time.Minute  // for one refresh
 )
 
 // refreshMark is what the last refresh was made of.
 type refreshMark struct {
 	rules   string // hash of the set without its statistics
 	queries int
-	ok      bool
 }
 
 // tend does what is due besides feedback, app by app: routing proposals, proposals
@@ -93,45 +97,101 @@ func (l *Learner) refresh(ctx context.Context, app string) error {
 	if err != nil || a.busy {
 		return err
 	}
-	bare := *a.set
-	bare.Stats = ""
-	mark := refreshMark{rules: bare.Hash(), ok: true}
-	learned := len(a.set.Rules) > 0
-	if !learned {
+	if len(a.set.Rules) == 0 {
 		ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: 1})
 		if err != nil || len(ps) == 0 {
 			return err // nothing to match yet
 		}
 	}
-	traffic, err := l.logged(ctx, app, fitQueries)
-	if err != nil {
-		return err
-	}
-	mark.queries = len(traffic)
-	if len(traffic) == 0 || mark.rules == a.refreshed.rules && float64(mark.queries) < fitGrowth*float64(a.refreshed.queries) {
+	bare := *a.set
+	bare.Stats = ""
+	now := bare.Hash()
+	if now == a.refreshed.rules && a.refreshed.queries >= fitEarly && !due(a.fitted, l.now(), fitIdle) {
 		return nil
 	}
+	last := a.refreshed
+	if now != last.rules {
+		last.queries = 0 // other rules are reason enough
+	}
 	scopes, _ := rules.Scopes(a.set)
-	a.busy = true
+	a.busy, a.fitted = true, l.now()
 	l.side.Add(1)
-	go l.fit(context.WithoutCancel(ctx), app, scopes, traffic, mark, a.done)
+	go func() { // ends within fitTime after the fitting, which takes seconds; Run waits for it
+		defer l.side.Done()
+		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), fitTime)
+		defer cancel()
+		mark, err := l.fit(c, app, scopes, last)
+		l.fail(c, app, "word statistics", err)
+		mark.rules = now
+		if err != nil {
+			mark = refreshMark{} // try again at the next round
+		}
+		a.done <- mark
+	}()
 	return nil
 }
 
-// fit runs in its own goroutine, which Run waits for; it ends within fitTime after
-// the fitting, which takes seconds for fitQueries.
-func (l *Learner) fit(ctx context.Context, app string, scopes []match.Scope, traffic []match.Logged, mark refreshMark, done chan<- refreshMark) {
-	defer l.side.Done()
-	ctx, cancel := context.WithTimeout(ctx, fitTime)
-	defer cancel()
-	slices.Reverse(traffic) // Fit wants the oldest first
-	stats := match.Fit(scopes, traffic, match.FitOptions{})
-	err := l.publishStats(ctx, app, stats)
+// fit reads the traffic, fits statistics to it and publishes them, unless there is
+// hardly more than last time.
+func (l *Learner) fit(ctx context.Context, app string, scopes []match.Scope, last refreshMark) (refreshMark, error) {
+	traffic, err := l.traffic(ctx, app)
 	if err != nil {
-		mark = refreshMark{} // try again at the next round
-		l.fail(ctx, app, "publish word statistics", err)
+		return last, err
 	}
-	done <- mark
+	if len(traffic) == 0 || float64(len(traffic)) < fitGrowth*float64(last.queries) {
+		return last, nil
+	}
+	slices.Reverse(traffic) // Fit wants the oldest first
+	return refreshMark{queries: len(traffic)}, l.publishStats(ctx, app, match.Fit(scopes, traffic, match.FitOptions{}))
+}
+
+// traffic reads the newest logged requests: fitTexts of them with the text of the
+// person's turn, from which the templates of steps are learned, and up to
+// fitQueries with their query.
+func (l *Learner) traffic(ctx context.Context, app string) ([]match.Logged, error) {
+	var out []match.Logged
+	have := map[string]bool{}
+	read := func(f store.ExchangeFilter, page, most int) error {
+		for len(out) < most {
+			f.Limit = min(page, most-len(out))
+			xs, next, err := l.opt.Store.Exchanges(ctx, f)
+			if err != nil {
+				return fmt.Errorf("read logged requests: %w", err)
+			}
+			for _, x := range xs {
+				if !have[x.ID] {
+					have[x.ID] = true
+					out = append(out, match.Logged{Step: x.Facts.Step, Query: x.Query, Text: turnText(x)})
+				}
+			}
+			if f.After = next; next == "" {
+				break
+			}
+		}
+		return nil
+	}
+	if err := read(store.ExchangeFilter{App: app, Bodies: true}, fitPage, fitTexts); err != nil {
+		return nil, err
+	}
+	return out, read(store.ExchangeFilter{App: app, Queries: true}, store.MaxPage, fitQueries)
+}
+
+// turnText is the newest turn of a logged request that a person wrote, "" when
+// the body is not there.
+func turnText(x *store.Exchange) string {
+	if len(x.Request) == 0 {
+		return ""
+	}
+	r, err := wire.Parse(x.API, x.Request)
+	if err != nil { // cut, or not of that API
+		return ""
+	}
+	for _, t := range slices.Backward(r.Turns) {
+		if !t.Tool {
+			return cut(t.Text, fitTextBytes)
+		}
+	}
+	return ""
 }
 
 // publishStats makes stats the app's word statistics, with whatever rules are in
@@ -159,7 +219,7 @@ func (l *Learner) publishStats(ctx context.Context, app string, stats *match.Sta
 // that there is nothing to do.
 func (l *Learner) publish(ctx context.Context, app, action, reason string, change func(*rules.Set) []rules.Operation) error {
 	var err error
-	for range fitPublishs {
+	for range fitPublish {
 		head, set, e := store.Current(ctx, l.opt.Store, app)
 		if e != nil {
 			return e
