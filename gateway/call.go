@@ -131,7 +131,7 @@ func (c *call) admit(ctx *fasthttp.RequestCtx) *Error {
 	c.g.allow(ctx, c.cfg, c.app)
 	c.log = string(h.Peek("Heed-Log")) != "off"
 	if c.log {
-		c.g.hear(c, h.Peek("Heed-Feedback"))
+		c.g.hear(c, h.Peek("Heed-Feedback"), short(h, "Heed-User", maxNameBytes))
 	}
 	if n := c.g.inFlight.Add(1); n > int64(c.g.opt.Limits.InFlight) {
 		c.g.inFlight.Add(-1)
@@ -371,20 +371,28 @@ func (c *call) refuse(ctx *fasthttp.RequestCtx, e *Error) {
 }
 
 // bodyReader reads a client's body under a deadline that moves on with every part
-// of it.
+// of it, as long as the client sends slowest bytes a second on average.
 type bodyReader struct {
 	r     io.Reader
 	conn  *clientConn
 	count *int64
-	next  bool
+	begun time.Time
 }
+
+const slowest = 1 << 10
 
 // Read implements io.Reader.
 func (b *bodyReader) Read(p []byte) (int, error) {
-	if b.next && b.conn != nil {
-		_ = b.conn.SetReadDeadline(time.Now().Add(headTimeout))
+	now := time.Now()
+	switch end := now.Add(headTimeout); {
+	case b.begun.IsZero(): // the first part is under the deadline of the head
+		b.begun = now
+	case b.conn != nil:
+		if late := b.begun.Add(headTimeout + time.Duration(*b.count/slowest)*time.Second); end.After(late) {
+			end = late
+		}
+		_ = b.conn.SetReadDeadline(end)
 	}
-	b.next = true
 	n, err := b.r.Read(p)
 	*b.count += int64(n)
 	return n, err

@@ -28,8 +28,9 @@ const (
 	maxLabels        = 32
 	maxLabelBytes    = 128
 	maxAnswers       = 64
-	maxKeyBytes      = 128 // the client's own id
-	maxSaid          = 1000
+	maxKeyBytes      = 128              // the client's own id
+	maxSaid          = 1000             // queued by header
+	maxCommits       = 256              // at once, of POST
 	feedbackTime     = 10 * time.Second // for the store to commit
 	feedbackRetry    = 5 * time.Second  // Retry-After when it does not
 )
@@ -56,6 +57,12 @@ func (g *Gateway) feedback(ctx *fasthttp.RequestCtx, cfg *config) {
 	if e != nil {
 		g.metrics.feedback.WithLabelValues("refused").Inc()
 		respond(ctx, wire.Other, e)
+		return
+	}
+	defer g.commits.Add(-1)
+	if g.commits.Add(1) > maxCommits {
+		respond(ctx, wire.Other, &Error{Status: http.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second,
+			Message: "too much feedback is being stored at once; send it again after Retry-After"})
 		return
 	}
 	within, cancel := context.WithTimeout(context.Background(), feedbackTime)
@@ -283,11 +290,11 @@ func (g *Gateway) retractOne(ctx *fasthttp.RequestCtx, cfg *config, id string) *
 //	Heed-Feedback: exchange=…; rating=-1; comment=<percent-encoded UTF-8>
 //
 // It is queued and counted, never acknowledged, and never holds up the request.
-func (g *Gateway) hear(c *call, header []byte) {
+func (g *Gateway) hear(c *call, header []byte, user string) {
 	if len(header) == 0 {
 		return
 	}
-	f := &store.Feedback{App: c.app.Name, Time: c.start, Source: "header"}
+	f := &store.Feedback{App: c.app.Name, Time: c.start, Source: "header", User: UserHash(c.app.Name, user)}
 	b, e := parseSaid(string(header), f)
 	if e == nil {
 		e = b.fill(f)

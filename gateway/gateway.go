@@ -36,6 +36,7 @@ type Gateway struct {
 
 	bytes    budget       // request and answer bytes held
 	inFlight atomic.Int64 // calls
+	commits  atomic.Int64 // of feedback
 	stopping atomic.Bool
 	keyless  atomic.Bool // serving a loopback listener without app keys: foreign origins and hosts are refused
 	chains   *chains

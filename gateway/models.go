@@ -69,6 +69,21 @@ func (g *Gateway) models(ctx *fasthttp.RequestCtx, cfg *config) {
 	ctx.SetBody(b)
 }
 
+// model answers for one alias: upstreams do not know it.
+func (g *Gateway) model(ctx *fasthttp.RequestCtx, cfg *config, name string) {
+	key, _, e := g.app(cfg, &ctx.Request.Header)
+	if e == nil && key.app.models != nil && !key.app.models[name] {
+		e = &Error{Status: http.StatusNotFound, Code: codeModel, Message: "this key may not use that model, or there is no such model"}
+	}
+	if e != nil {
+		respond(ctx, apiOf(ctx), e)
+		return
+	}
+	g.allow(ctx, cfg, key.app)
+	ctx.Response.Header.SetContentType("application/json")
+	ctx.SetBody(modelEntry(name))
+}
+
 func modelEntry(name string) json.RawMessage {
 	b, err := json.Marshal(struct {
 		ID      string `json:"id"`

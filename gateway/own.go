@@ -39,6 +39,8 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 			Message: "no such path; the API begins at /v1/, Azure's at /openai/, Heed's own at /heed/"})
 	case rel == "models" && ctx.IsGet():
 		g.models(ctx, cfg)
+	case ctx.IsGet() && cfg.aliases[strings.TrimPrefix(rel, "models/")] != nil && strings.HasPrefix(rel, "models/"):
+		g.model(ctx, cfg, strings.TrimPrefix(rel, "models/"))
 	default:
 		g.serve(ctx, cfg, path, rel, query)
 	}

@@ -72,7 +72,12 @@ func (c *call) record() {
 		x.RequestBytes = int64(len(c.body))
 	}
 	x.Response = c.relay.copy
-	if c.relay.tap != nil {
+	if c.key.rate.tokens > 0 && c.api != wire.Other {
+		if u := c.tapped().Answer().Usage; u != nil {
+			c.key.rate.settle(c.tokens, float64(u.InputTokens+u.OutputTokens))
+		}
+	}
+	if c.relay.tap != nil && c.api != wire.Other {
 		take(x, &c.req, c.body, c.relay.tap.Answer())
 	}
 	if c.api == wire.Responses && x.Status == fasthttp.StatusOK {
@@ -92,13 +97,16 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 	var req wire.Request
 	for _, x := range batch {
 		a := cfg.apps[x.App]
-		if x.API != wire.Other && req.Parse(x.API, x.Request) == nil {
+		if x.API != wire.Other {
+			whole := req.Parse(x.API, x.Request) == nil // not when it was cut, or is none
 			if len(x.Response) > 0 && !tapped(x) {
 				tap.Reset(x.API, x.Stream, maxJudged)
 				_, _ = tap.Write(x.Response)
 				take(x, &req, x.Request, tap.Answer())
 			}
-			g.sessions.find(x, &req)
+			if whole {
+				g.sessions.find(x, &req)
+			}
 		}
 		if a == nil { // gone with a reload
 			continue

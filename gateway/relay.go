@@ -35,7 +35,8 @@ type relay struct {
 func (c *call) answer(ctx *fasthttp.RequestCtx) {
 	r := &ctx.Response
 	n := c.resp.Header.ContentLength()
-	c.relay.stream = bytes.HasPrefix(c.resp.Header.ContentType(), []byte("text/event-stream"))
+	coded := len(c.resp.Header.ContentEncoding()) > 0 // although identity was asked for: nothing can be read in it, or added to it
+	c.relay.stream = !coded && bytes.HasPrefix(c.resp.Header.ContentType(), []byte("text/event-stream"))
 	c.relay.body = c.resp.BodyStream()
 	short := c.relay.body != nil && !c.relay.stream && n >= 0 && n <= smallAnswer && c.hold(int64(n))
 	if short {
@@ -55,13 +56,16 @@ func (c *call) answer(ctx *fasthttp.RequestCtx) {
 	switch {
 	case short:
 		r.SetBodyRaw(c.relay.copy)
+		if coded {
+			c.relay.copy = nil
+		}
 		c.finish(c.outcome())
 	case c.relay.body == nil: // HEAD, 204, 304
 		r.SkipBody = true
 		c.relay.ended = true
 		c.finish(c.outcome())
 	default:
-		c.relay.full = !c.log || c.api == wire.Other
+		c.relay.full = !c.log || coded || c.api == wire.Other
 		r.ImmediateHeaderFlush = true
 		r.SetBodyStream(c, max(n, -1))
 	}
@@ -170,16 +174,14 @@ func (c *call) keep(p []byte) {
 		_, _ = r.tap.Write(p)
 		return
 	}
-	if r.full {
+	if r.full || c.api == wire.Other {
 		return
 	}
 	if need := len(r.copy) + len(p); need > cap(r.copy) {
 		size := max(need, 2*cap(r.copy), 4<<10)
 		if need > store.MaxBodyBytes || !c.hold(int64(size-cap(r.copy))) {
 			r.full = true
-			if c.api != wire.Other {
-				_, _ = c.tapped().Write(p)
-			}
+			_, _ = c.tapped().Write(p)
 			return
 		}
 		r.copy = append(make([]byte, 0, size), r.copy...)

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,8 +105,11 @@ func (s *signer) sign(app, exchange, user string, now time.Time) string {
 
 // open checks a token.
 func (s *signer) open(token string, now time.Time) (tokenClaims, error) {
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // which the decoder passes over
+		return tokenClaims{}, errToken
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(token) > maxToken || len(b) <= tokenFixed+sha256.Size || b[0] != tokenVersion {
+	if err != nil || len(b) <= tokenFixed+sha256.Size || b[0] != tokenVersion {
 		return tokenClaims{}, errToken
 	}
 	at := len(b) - sha256.Size
