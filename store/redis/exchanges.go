@@ -1,0 +1,249 @@
+package redis
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"heed/store"
+)
+
+var (
+	//go:embed scripts/log.lua
+	logLua string
+	//go:embed scripts/count.lua
+	countLua string
+
+	logScript   = script(logLua)
+	countScript = script(countLua)
+)
+
+// WriteExchanges implements store.Store. Each chunk of up to 64 exchanges is
+// appended as a whole, so a batch that fails halfway is there in part; written
+// again it is completed.
+func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	var order []string
+	byApp := map[string][]slot{}
+	for _, x := range xs {
+		sl, err := newSlot(x)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if byApp[sl.x.App] == nil {
+			order = append(order, sl.x.App)
+		}
+		same := func(o slot) bool { return o.x.ID == sl.x.ID }
+		if !slices.ContainsFunc(byApp[sl.x.App], same) {
+			byApp[sl.x.App] = append(byApp[sl.x.App], sl)
+		}
+	}
+	for _, app := range order {
+		for _, slots := range split(byApp[app]) {
+			if err := s.writeChunk(ctx, app, slots); err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// logArgs is what the script is told of a chunk.
+type logArgs struct {
+	Exchanges []logged `json:"exchanges"`
+	Last      int64    `json:"last"` // latest arrival
+	Age       int64    `json:"age"`  // seconds
+	MaxN      int64    `json:"max_n"`
+	MaxBytes  int64    `json:"max_bytes"`
+}
+
+type logged struct {
+	ID       string `json:"id"`
+	At       int64  `json:"at"`
+	Response string `json:"r,omitempty"`
+}
+
+// writeChunk appends the slots that are not there yet.
+func (s *Store) writeChunk(ctx context.Context, app string, slots []slot) error {
+	for len(slots) > 0 {
+		args := logArgs{Age: int64(s.opt.LogAge.Seconds()), MaxN: s.opt.LogExchanges, MaxBytes: s.opt.LogBytes}
+		for i := range slots {
+			x := &slots[i].x
+			args.Exchanges = append(args.Exchanges, logged{x.ID, x.Time.UnixMilli(), x.ResponseID})
+			args.Last = max(args.Last, x.Time.UnixMilli())
+		}
+		reply, err := s.run(ctx, "log", logScript, app, args, s.pack(slots))
+		if err != nil || reply[0] != "known" {
+			return err
+		}
+		slots = slices.DeleteFunc(slots, func(o slot) bool { return slices.Contains(reply[1:], o.x.ID) })
+	}
+	return nil
+}
+
+// Exchange implements store.Store: from the index, else from the stream, where
+// exchanges stay until newer ones need their room or Options.LogAge is over.
+func (s *Store) Exchange(ctx context.Context, app, id string) (*store.Exchange, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, err
+	}
+	if s.indexer != nil {
+		if x, err := s.opt.Index.Exchange(ctx, app, id); err == nil || !errors.Is(err, store.ErrNotFound) {
+			return x, err
+		}
+	}
+	return s.streamed(ctx, app, id)
+}
+
+// streamed finds an exchange in the stream by id.
+func (s *Store) streamed(ctx context.Context, app, id string) (*store.Exchange, error) {
+	missing := fmt.Errorf("exchange %q: %w", id, store.ErrNotFound)
+	if id == "" {
+		return nil, missing
+	}
+	var chunk string
+	var place int
+	err := s.call(ctx, "exchange", func(ctx context.Context) error {
+		at, err := s.client.Get(ctx, s.base(app)+"x:"+id).Result()
+		if err != nil {
+			return err
+		}
+		sid, slot, _ := strings.Cut(at, " ")
+		if place, err = strconv.Atoi(slot); err != nil {
+			return redis.Nil
+		}
+		ms, err := s.client.XRange(ctx, s.base(app)+"x", sid, sid).Result()
+		if err == nil && len(ms) == 0 {
+			return redis.Nil
+		}
+		if err == nil {
+			chunk, _ = ms[0].Values["d"].(string)
+		}
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return nil, missing
+	}
+	if err != nil {
+		return nil, err
+	}
+	xs, err := s.unpack(chunk)
+	if err != nil {
+		return nil, err
+	}
+	if place >= len(xs) || xs[place].ID != id || xs[place].App != app {
+		return nil, fmt.Errorf("exchange %q: %w", id, store.ErrCorrupt)
+	}
+	return xs[place], nil
+}
+
+// ExchangeByResponse implements store.Store.
+func (s *Store) ExchangeByResponse(ctx context.Context, app, responseID string) (*store.Exchange, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, err
+	}
+	missing := fmt.Errorf("response %q: %w", responseID, store.ErrNotFound)
+	if responseID == "" {
+		return nil, missing
+	}
+	if s.indexer != nil {
+		s.indexer.catchUp(ctx)
+		if x, err := s.opt.Index.ExchangeByResponse(ctx, app, responseID); err == nil || !errors.Is(err, store.ErrNotFound) {
+			return x, err
+		}
+	}
+	var doc, id string
+	err := s.call(ctx, "exchange", func(ctx context.Context) error {
+		var err error
+		doc, err = s.client.Get(ctx, s.base(app)+"xr:"+responseID).Result()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return nil, missing
+	}
+	if err != nil {
+		return nil, err
+	}
+	var at int64
+	if err := decode(doc, "response "+responseID, &[]any{&at, &id}); err != nil {
+		return nil, err
+	}
+	return s.streamed(ctx, app, id)
+}
+
+// Gaps implements store.Store.
+func (s *Store) Gaps(ctx context.Context, app string) (int64, error) {
+	if err := s.check(ctx, app); err != nil {
+		return 0, err
+	}
+	var n int64
+	err := s.call(ctx, "gaps", func(ctx context.Context) error {
+		v, err := s.client.HGet(ctx, s.base(app)+"c", "gap").Result()
+		n = int64(number(v))
+		return err
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, err
+	}
+	if s.indexer == nil {
+		return n, nil
+	}
+	lost, err := s.opt.Index.Gaps(ctx, app)
+	return n + lost, err
+}
+
+// NoteGap implements store.Store.
+func (s *Store) NoteGap(ctx context.Context, app string, n int64) error {
+	if err := s.check(ctx, app); err != nil {
+		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("gap of %d exchanges: want 0 or more", n)
+	}
+	_, err := s.run(ctx, "gap", countScript, app, struct {
+		arguments
+		Field string `json:"field"`
+		N     int64  `json:"n"`
+	}{s.arguments(app), "gap", n})
+	return err
+}
+
+// readStream reads up to n chunks behind sid, oldest first.
+func (s *Store) readStream(ctx context.Context, app, sid string, n int64) (ms []redis.XMessage, err error) {
+	err = s.call(ctx, "stream", func(ctx context.Context) error {
+		var err error
+		ms, err = s.client.XRangeN(ctx, s.base(app)+"x", "("+sid, "+", n).Result()
+		return err
+	})
+	return ms, err
+}
+
+// feedbackAfter reads up to n records that arrived after number, in order.
+func (s *Store) feedbackAfter(ctx context.Context, app string, number int64, n int64) (fs []*store.Feedback, last int64, err error) {
+	var zs []redis.Z
+	err = s.call(ctx, "feedback", func(ctx context.Context) error {
+		var err error
+		zs, err = s.client.ZRangeByScoreWithScores(ctx, s.base(app)+"fn", &redis.ZRangeBy{Min: "(" + strconv.FormatInt(number, 10), Max: "+inf", Count: n}).Result()
+		return err
+	})
+	if err != nil || len(zs) == 0 {
+		return nil, number, err
+	}
+	ids := make([]string, len(zs))
+	for i, z := range zs {
+		ids[i] = z.Member.(string)
+		last = int64(z.Score)
+	}
+	fs, err = s.feedbackByIDs(ctx, app, ids)
+	return fs, last, err
+}

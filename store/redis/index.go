@@ -1,0 +1,197 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"heed/store"
+)
+
+// How the index follows the streams.
+const (
+	indexBatch   = 32              // chunks of one read
+	indexRecords = 200             // feedback records of one read
+	indexSave    = 2 * time.Second // how often its position is written
+)
+
+// indexer copies exchanges and comments into the index. Its position is written
+// one turn late: what the index had not synced when the power went is read again,
+// and is there once, because an exchange's id is.
+type indexer struct {
+	s    *Store
+	path string
+	wake chan struct{}
+
+	mu    sync.Mutex // one reader at a time; guards the position
+	place map[string]position
+	saved []byte // the position as it is written next
+}
+
+// position is how far an app was read.
+type position struct {
+	Chunk    string `json:"chunk"`    // id in the stream
+	Last     uint64 `json:"last"`     // number of the last exchange
+	Feedback int64  `json:"feedback"` // number of the last record
+}
+
+func newIndexer(s *Store, path string) (*indexer, error) {
+	x := &indexer{s: s, path: path, wake: make(chan struct{}, 1), place: map[string]position{}}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return x, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the index's position: %w", err)
+	}
+	if err := json.Unmarshal(b, &x.place); err != nil {
+		s.opt.Log.Error("the index's position is damaged; the streams are read from their start", "file", path, "error", err)
+		x.place = map[string]position{}
+	}
+	return x, nil
+}
+
+func (x *indexer) kick() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run follows the streams until ctx ends.
+func (x *indexer) run(ctx context.Context) {
+	save := time.NewTicker(indexSave)
+	defer save.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			x.save(false)
+			return
+		case <-x.wake:
+			x.read(ctx)
+		case <-save.C:
+			x.read(ctx)
+			x.save(true)
+		}
+	}
+}
+
+// save writes the position as it was a turn ago, or as it is.
+func (x *indexer) save(late bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	now, err := json.Marshal(x.place)
+	if err != nil {
+		return // a map of plain values always encodes
+	}
+	due := now
+	if late {
+		due, x.saved = x.saved, now
+	}
+	if due == nil || string(due) == "{}" {
+		return
+	}
+	if err := writeSynced(x.path, due); err != nil {
+		x.s.opt.Log.Warn("the index's position is not saved; more is read again after a restart", "error", err)
+	}
+}
+
+// catchUp reads what the streams hold now, so that a list shows what was written
+// before it was asked for. During an outage the index answers with what it has.
+func (x *indexer) catchUp(ctx context.Context) { x.read(ctx) }
+
+// read copies everything new.
+func (x *indexer) read(ctx context.Context) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	states, err := x.s.appStates(ctx)
+	if err != nil {
+		return
+	}
+	for app, st := range states {
+		if err := x.readApp(ctx, app, st); err != nil && ctx.Err() == nil {
+			x.s.opt.Log.Warn("index does not follow", "app", app, "error", err)
+		}
+	}
+}
+
+func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
+	p := x.place[app]
+	if st.logged < p.Last { // the server lost data and counts from below
+		p.Chunk, p.Last = "", 0
+	}
+	for st.logged > p.Last {
+		ms, err := x.s.readStream(ctx, app, cmp.Or(p.Chunk, "0-0"), indexBatch)
+		if err != nil {
+			return err
+		}
+		if len(ms) == 0 {
+			break
+		}
+		for _, m := range ms {
+			if err := x.chunk(ctx, app, m.ID, m.Values, &p); err != nil {
+				return err
+			}
+			x.place[app] = p
+		}
+	}
+	for {
+		fs, last, err := x.s.feedbackAfter(ctx, app, p.Feedback, indexRecords)
+		if err != nil {
+			return err
+		}
+		for _, f := range fs {
+			if err := x.comment(ctx, f); err != nil {
+				return err
+			}
+		}
+		if last == p.Feedback {
+			return nil
+		}
+		p.Feedback = last
+		x.place[app] = p
+	}
+}
+
+// chunk copies one chunk; exchanges that left the stream unread are a gap.
+func (x *indexer) chunk(ctx context.Context, app, id string, values map[string]any, p *position) error {
+	first, n := number(values["first"]), number(values["n"])
+	if lost := int64(first) - int64(p.Last) - 1; lost > 0 {
+		if err := x.s.opt.Index.NoteGap(ctx, app, lost); err != nil {
+			return err
+		}
+		x.s.metrics.unindexed.Add(float64(lost))
+		x.s.opt.Log.Error("exchanges left the stream before they were indexed", "app", app, "count", lost)
+		p.Last = first - 1
+		x.place[app] = *p
+	}
+	data, _ := values["d"].(string)
+	xs, err := x.s.unpack(data)
+	if err != nil {
+		x.s.opt.Log.Error("a chunk of exchanges is damaged; it is left out", "app", app, "chunk", id, "error", err)
+		if err := x.s.opt.Index.NoteGap(ctx, app, int64(n)); err != nil {
+			return err
+		}
+	} else if err := x.s.opt.Index.WriteExchanges(ctx, xs); err != nil {
+		return err
+	}
+	p.Chunk, p.Last = id, first+n-1
+	return nil
+}
+
+// comment mirrors a feedback record; one that is there already is fine.
+func (x *indexer) comment(ctx context.Context, f *store.Feedback) error {
+	own := *f
+	own.Key, own.Digest = "", "" // the server has decided about them
+	_, _, err := x.s.opt.Index.AddFeedback(ctx, &own)
+	if errors.Is(err, store.ErrReused) {
+		return nil
+	}
+	return err
+}

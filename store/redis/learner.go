@@ -1,0 +1,408 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the scripts
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"heed/store"
+)
+
+var (
+	//go:embed scripts/due.lua
+	dueLua string
+	//go:embed scripts/claim.lua
+	claimLua string
+	//go:embed scripts/commit.lua
+	commitLua string
+
+	dueScript    = script(dueLua)
+	claimScript  = script(claimLua)
+	commitScript = script(commitLua)
+)
+
+// candidate is a record that the worker may have.
+type candidate struct {
+	app, id string
+	at      int64
+}
+
+// Pending implements store.Store. A record given out stays with its worker for
+// Options.Claim; then it goes to whoever asks, and the first worker's Commit of it
+// is store.ErrConflict once another has it or handled it.
+func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store.Feedback, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	limit = page(limit)
+	apps, err := s.appsWithWork(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []candidate
+	for _, app := range apps {
+		cs, err := s.due(ctx, app, worker, limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cs...)
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
+	all = all[:min(len(all), limit)]
+	byApp := map[string][]string{}
+	for _, c := range all {
+		byApp[c.app] = append(byApp[c.app], c.id)
+	}
+	got := map[candidate]*store.Feedback{}
+	for app, ids := range byApp {
+		if err := s.claim(ctx, app, worker, ids, got); err != nil {
+			return nil, err
+		}
+	}
+	var out []*store.Feedback
+	for _, c := range all {
+		if f := got[candidate{app: c.app, id: c.id}]; f != nil {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// appsWithWork lists the apps that have anything pending, in one round trip.
+func (s *Store) appsWithWork(ctx context.Context) ([]string, error) {
+	var out []string
+	err := s.call(ctx, "pending", func(ctx context.Context) error {
+		out = nil
+		apps, err := s.client.SMembers(ctx, s.opt.Prefix+":apps").Result()
+		if err != nil || len(apps) == 0 {
+			return err
+		}
+		cmds := make([]*redis.IntCmd, len(apps))
+		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, app := range apps {
+				cmds[i] = p.Exists(ctx, s.base(app)+"fd", s.base(app)+"fc", s.base(app)+"fr")
+			}
+			return nil
+		})
+		for i, app := range apps {
+			if cmds[i].Val() > 0 {
+				out = append(out, app)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *Store) due(ctx context.Context, app, worker string, limit int) ([]candidate, error) {
+	flat, err := s.list(ctx, "pending", dueScript, app, map[string]any{"worker": worker, "limit": limit})
+	if err != nil {
+		return nil, err
+	}
+	var out []candidate
+	for i := 0; i+1 < len(flat); i += 2 {
+		at, err := strconv.ParseFloat(flat[i+1], 64)
+		if err != nil {
+			return nil, fmt.Errorf("pending: %w: time %q", store.ErrCorrupt, flat[i+1])
+		}
+		out = append(out, candidate{app, flat[i], int64(at)})
+	}
+	return out, nil
+}
+
+func (s *Store) claim(ctx context.Context, app, worker string, ids []string, got map[candidate]*store.Feedback) error {
+	flat, err := s.list(ctx, "claim", claimScript, app, map[string]any{"worker": worker, "ids": ids, "claim": s.opt.Claim.Milliseconds()})
+	if err != nil {
+		return err
+	}
+	for i := 0; i+3 < len(flat); i += 4 {
+		f, err := decodeFeedback(flat[i], flat[i+1], flat[i+2], flat[i+3])
+		if err != nil {
+			return err
+		}
+		got[candidate{app: app, id: f.ID}] = f
+	}
+	return nil
+}
+
+// list runs a script whose reply is a plain list.
+func (s *Store) list(ctx context.Context, what string, sc *redis.Script, app string, arg any) ([]string, error) {
+	b, err := json.Marshal(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	var reply []string
+	err = s.call(ctx, what, func(ctx context.Context) error {
+		var err error
+		reply, err = sc.Run(ctx, s.client, []string{s.base(app)}, b).StringSlice()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		err = nil
+	}
+	return reply, err
+}
+
+// turn is what one Commit changes, as the script takes it.
+type turn struct {
+	arguments
+	Worker    string    `json:"worker"`
+	Handled   []handled `json:"handled,omitempty"`
+	Proposals []learned `json:"p,omitempty"`
+	Findings  []learned `json:"g,omitempty"`
+	auditTail
+}
+
+type handled struct {
+	ID    string `json:"id"`
+	Note  string `json:"note"`
+	Due   int64  `json:"due,omitempty"`
+	Link  string `json:"link,omitempty"`
+	Ex    string `json:"ex,omitempty"`
+	Alias string `json:"alias"`
+	Step  string `json:"step"`
+	Up    string `json:"up"`
+	Model string `json:"model"`
+}
+
+type learned struct {
+	ID      string `json:"id"`
+	Version int    `json:"version"`
+	State   string `json:"state"`
+	Doc     string `json:"doc"`
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, c store.Changes) error {
+	if err := s.check(ctx, c.App); err != nil {
+		return err
+	}
+	t, err := s.newTurn(c)
+	if err != nil {
+		return err
+	}
+	audits, err := ownAudits(c)
+	if err != nil {
+		return err
+	}
+	reply, err := s.audited(ctx, c.App, audits, func(tail auditTail) ([]string, error) {
+		t.auditTail = tail
+		return s.run(ctx, "commit", commitScript, c.App, t)
+	})
+	if err != nil {
+		return err
+	}
+	switch reply[0] {
+	case "unknown":
+		return fmt.Errorf("feedback %q: %w", reply[1], store.ErrNotFound)
+	case "held":
+		return fmt.Errorf("feedback %q: %w: worker %q has it", reply[1], store.ErrConflict, reply[2])
+	case "version":
+		return fmt.Errorf("%s %q: not the version after %s: %w", kindNames[reply[1]], reply[2], reply[3], store.ErrConflict)
+	}
+	s.changes.kick()
+	return nil
+}
+
+var kindNames = map[string]string{"p": "proposal", "g": "finding"}
+
+func (s *Store) newTurn(c store.Changes) (*turn, error) {
+	t := &turn{arguments: s.arguments(c.App), Worker: c.Worker}
+	for _, h := range c.Handled {
+		e := handled{ID: h.Feedback, Note: h.Note}
+		if !h.RetryAt.IsZero() {
+			e.Due = max(1, h.RetryAt.UnixMilli())
+		}
+		if h.Link != nil {
+			l := *h.Link
+			l.Time, l.Query, l.Answer = kept(l.Time), cut(l.Query, store.MaxCopyBytes), cut(l.Answer, store.MaxCopyBytes)
+			b, err := json.Marshal(&l)
+			if err != nil {
+				return nil, fmt.Errorf("link of feedback %q: %w", h.Feedback, err)
+			}
+			e.Link, e.Ex, e.Alias, e.Step, e.Up, e.Model = string(b), l.ExchangeID, l.Alias, l.Step, l.Target.Upstream, l.Target.Model
+		}
+		t.Handled = append(t.Handled, e)
+	}
+	for _, p := range c.Proposals {
+		e, err := encodeProposal(p, c.App)
+		if err != nil {
+			return nil, err
+		}
+		t.Proposals = append(t.Proposals, e)
+	}
+	for _, f := range c.Findings {
+		e, err := encodeFinding(f, c.App)
+		if err != nil {
+			return nil, err
+		}
+		t.Findings = append(t.Findings, e)
+	}
+	return t, nil
+}
+
+func encodeProposal(p *store.Proposal, app string) (learned, error) {
+	if p.App != app || p.ID == "" {
+		return learned{}, fmt.Errorf("proposal %q of app %q in changes of app %q: want an id and the same app", p.ID, p.App, app)
+	}
+	c := *p
+	c.Created, c.Updated, c.DecidedAt, c.Until = kept(p.Created), kept(p.Updated), kept(p.DecidedAt), kept(p.Until)
+	c.Evidence = keptEvidence(p.Evidence)
+	doc, err := json.Marshal(&c)
+	if err != nil {
+		return learned{}, fmt.Errorf("proposal %q: %w", p.ID, err)
+	}
+	return learned{p.ID, p.Version, string(p.State), string(doc)}, nil
+}
+
+func encodeFinding(f *store.Finding, app string) (learned, error) {
+	if f.App != app || f.ID == "" {
+		return learned{}, fmt.Errorf("finding %q of app %q in changes of app %q: want an id and the same app", f.ID, f.App, app)
+	}
+	c := *f
+	c.Created, c.Updated = kept(f.Created), kept(f.Updated)
+	c.Evidence = keptEvidence(f.Evidence)
+	doc, err := json.Marshal(&c)
+	if err != nil {
+		return learned{}, fmt.Errorf("finding %q: %w", f.ID, err)
+	}
+	return learned{f.ID, f.Version, f.State, string(doc)}, nil
+}
+
+func keptEvidence(es []store.Evidence) []store.Evidence {
+	out := slices.Clone(es)
+	for i := range out {
+		out[i].Time = kept(out[i].Time)
+	}
+	return out
+}
+
+// Proposal implements store.Store.
+func (s *Store) Proposal(ctx context.Context, app, id string) (*store.Proposal, error) {
+	return learnedByID[store.Proposal](ctx, s, "p", app, id)
+}
+
+// Finding implements store.Store.
+func (s *Store) Finding(ctx context.Context, app, id string) (*store.Finding, error) {
+	return learnedByID[store.Finding](ctx, s, "g", app, id)
+}
+
+func learnedByID[T any](ctx context.Context, s *Store, kind, app, id string) (*T, error) {
+	doc, err := s.field(ctx, kindNames[kind], app, kind, id)
+	if err != nil {
+		return nil, err
+	}
+	v := new(T)
+	return v, decode(doc, kindNames[kind]+" "+id, v)
+}
+
+// field reads one field of one of the app's hashes; store.ErrNotFound when it is
+// not there.
+func (s *Store) field(ctx context.Context, what, app, key, field string) (string, error) {
+	if err := s.check(ctx, app); err != nil {
+		return "", err
+	}
+	var v string
+	err := s.call(ctx, what, func(ctx context.Context) error {
+		var err error
+		v, err = s.client.HGet(ctx, s.base(app)+key, field).Result()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("%s %q: %w", what, field, store.ErrNotFound)
+	}
+	return v, err
+}
+
+// Proposals implements store.Store.
+func (s *Store) Proposals(ctx context.Context, f store.ProposalFilter) ([]*store.Proposal, string, error) {
+	keep := func(p *store.Proposal) bool { return f.Rule == "" || namesRule(p, f.Rule) }
+	return learnedPage(ctx, s, "p", string(f.State), f.App, f.Limit, f.After, keep)
+}
+
+func namesRule(p *store.Proposal, id string) bool {
+	for _, op := range p.Ops {
+		if slices.Contains(op.IDs, id) || op.Rule != nil && op.Rule.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Findings implements store.Store.
+func (s *Store) Findings(ctx context.Context, f store.FindingFilter) ([]*store.Finding, string, error) {
+	return learnedPage(ctx, s, "g", f.State, f.App, f.Limit, f.After, func(*store.Finding) bool { return true })
+}
+
+func learnedPage[T any](ctx context.Context, s *Store, kind, state, app string, limit int, after string, keep func(*T) bool) ([]*T, string, error) {
+	if err := s.check(ctx, app); err != nil {
+		return nil, "", err
+	}
+	at, _, more, err := parseCursor(after)
+	if err != nil {
+		return nil, "", err
+	}
+	if !more {
+		at = math.MaxInt64
+	}
+	key := s.base(app) + kind + "z"
+	if state != "" {
+		key += ":" + state
+	}
+	limit = page(limit)
+	var out []*T
+	var last int64
+	for {
+		zs, docs, err := s.learnedBefore(ctx, app, kind, key, at)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, z := range zs {
+			at = int64(z.Score)
+			doc, ok := docs[i].(string)
+			if !ok {
+				continue // it changed between the two reads, and comes again as newer
+			}
+			v := new(T)
+			if err := decode(doc, fmt.Sprint(kindNames[kind], " ", z.Member), v); err != nil {
+				return nil, "", err
+			}
+			if !keep(v) {
+				continue
+			}
+			if len(out) == limit {
+				return out, cursor(last, ""), nil
+			}
+			out, last = append(out, v), at
+		}
+		if len(zs) < scanPage {
+			return out, "", nil
+		}
+	}
+}
+
+// learnedBefore reads the newest of a list that changed before number at.
+func (s *Store) learnedBefore(ctx context.Context, app, kind, key string, at int64) (zs []redis.Z, docs []any, err error) {
+	err = s.call(ctx, "list", func(ctx context.Context) error {
+		var err error
+		zs, err = s.client.ZRevRangeByScoreWithScores(ctx, key, &redis.ZRangeBy{Min: "-inf", Max: "(" + strconv.FormatInt(at, 10), Count: scanPage}).Result()
+		if err != nil || len(zs) == 0 {
+			return err
+		}
+		ids := make([]string, len(zs))
+		for i, z := range zs {
+			ids[i] = z.Member.(string)
+		}
+		docs, err = s.client.HMGet(ctx, s.base(app)+kind, ids...).Result()
+		return err
+	})
+	return zs, docs, err
+}

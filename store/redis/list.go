@@ -1,0 +1,237 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"heed/store"
+)
+
+// Exchanges implements store.Store: from the index, after it has read what the
+// stream holds; without an index from the stream itself, which opens chunks until
+// the page is full and has no exchanges beyond Options.LogExchanges and LogBytes.
+func (s *Store) Exchanges(ctx context.Context, f store.ExchangeFilter) ([]*store.Exchange, string, error) {
+	if err := s.check(ctx, f.App); err != nil {
+		return nil, "", err
+	}
+	if s.indexer != nil {
+		s.indexer.catchUp(ctx)
+		return s.opt.Index.Exchanges(ctx, f)
+	}
+	q := &search{s: s, f: f, limit: page(f.Limit), words: words(f.Text)}
+	if strings.TrimSpace(f.Text) != "" && len(q.words) == 0 {
+		return nil, "", nil
+	}
+	var err error
+	if q.afterAt, q.afterID, q.more, err = parseCursor(f.After); err != nil {
+		return nil, "", err
+	}
+	if err := q.run(ctx); err != nil {
+		return nil, "", err
+	}
+	out := q.found[:min(len(q.found), q.limit)]
+	if !f.Bodies {
+		for _, x := range out {
+			x.Request, x.Response = nil, nil
+		}
+	}
+	if len(q.found) <= q.limit {
+		return out, "", nil
+	}
+	last := out[len(out)-1]
+	return out, cursor(last.Time.UnixMilli(), last.ID), nil
+}
+
+// search is one walk over an app's chunks, the one with the latest arrival first.
+type search struct {
+	s       *Store
+	f       store.ExchangeFilter
+	limit   int
+	words   []string
+	afterAt int64 // the cursor's exchange, when more
+	afterID string
+	more    bool
+
+	found   []*store.Exchange // newest first, up to limit+1 that are final
+	waiting []*store.Exchange // matches that a later chunk may still precede
+}
+
+// searchPage is how many chunks are read at a time.
+const searchPage = 8
+
+// run fills found with the first limit+1 matches.
+func (q *search) run(ctx context.Context) error {
+	w := walk{key: q.s.base(q.f.App) + "xz"}
+	since := int64(0)
+	if !q.f.Since.IsZero() {
+		since = q.f.Since.UnixMilli()
+	}
+	for !w.ended {
+		sids, lasts, err := q.s.chunksBack(ctx, &w, searchPage)
+		if err != nil {
+			return err
+		}
+		chunks, err := q.s.chunks(ctx, q.f.App, sids)
+		if err != nil {
+			return err
+		}
+		for i, chunk := range chunks {
+			if q.settle(lasts[i]); len(q.found) > q.limit || lasts[i] < since {
+				return nil
+			}
+			if err := q.visit(ctx, chunk); err != nil {
+				return err
+			}
+		}
+	}
+	q.settle(-1 << 62)
+	return nil
+}
+
+// chunksBack is walkBack with the scores.
+func (s *Store) chunksBack(ctx context.Context, w *walk, n int) (sids []string, lasts []int64, err error) {
+	sids, err = s.walkBack(ctx, w, n)
+	if err != nil || len(sids) == 0 {
+		return nil, nil, err
+	}
+	err = s.call(ctx, "list", func(ctx context.Context) error {
+		scores, err := s.client.ZMScore(ctx, w.key, sids...).Result()
+		lasts = make([]int64, len(sids))
+		for i, sc := range scores {
+			lasts[i] = int64(sc)
+		}
+		return err
+	})
+	return sids, lasts, err
+}
+
+// chunks reads chunks by their place; "" stands for one that was trimmed.
+func (s *Store) chunks(ctx context.Context, app string, sids []string) ([]string, error) {
+	if len(sids) == 0 {
+		return nil, nil
+	}
+	out := make([]string, len(sids))
+	err := s.call(ctx, "list", func(ctx context.Context) error {
+		cmds := make([]*redis.XMessageSliceCmd, len(sids))
+		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, sid := range sids {
+				cmds[i] = p.XRange(ctx, s.base(app)+"x", sid, sid)
+			}
+			return nil
+		})
+		for i, cmd := range cmds {
+			if ms := cmd.Val(); len(ms) == 1 {
+				out[i], _ = ms[0].Values["d"].(string)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// visit collects the chunk's matches.
+func (q *search) visit(ctx context.Context, chunk string) error {
+	if chunk == "" {
+		return nil
+	}
+	xs, err := q.s.unpack(chunk)
+	if err != nil {
+		return err
+	}
+	for _, x := range xs {
+		if !q.matches(x) {
+			continue
+		}
+		if len(q.words) > 0 {
+			ok, err := q.says(ctx, x)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+		}
+		q.waiting = append(q.waiting, x)
+	}
+	return nil
+}
+
+// matches checks everything but the words.
+func (q *search) matches(x *store.Exchange) bool {
+	at := x.Time.UnixMilli()
+	f := &q.f
+	switch {
+	case !f.Since.IsZero() && at < f.Since.UnixMilli():
+	case !f.Until.IsZero() && at >= f.Until.UnixMilli():
+	case q.more && (at > q.afterAt || at == q.afterAt && x.ID >= q.afterID):
+	case f.Step != "" && x.Facts.Step != f.Step:
+	case f.Session != "" && x.Session != f.Session:
+	case f.Unit != "" && x.Facts.Unit != f.Unit:
+	case f.User != "" && x.Facts.User != f.User:
+	case f.Alias != "" && x.Facts.Alias != f.Alias:
+	case f.Target != "" && x.Decision.Target.Upstream+"/"+x.Decision.Target.Model != f.Target:
+	case f.Outcome != "" && x.Outcome != f.Outcome:
+	case f.Failure != "" && !slices.Contains(x.Failures, f.Failure):
+	case f.Queries && x.Query == "":
+	case f.Rule != "" && !hasRule(x, f.Rule):
+	default:
+		return true
+	}
+	return false
+}
+
+func hasRule(x *store.Exchange, id string) bool {
+	for i := range x.Decision.Rules {
+		if x.Decision.Rules[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// says checks that the exchange, with the comments on it, has every word.
+func (q *search) says(ctx context.Context, x *store.Exchange) (bool, error) {
+	answer := x.Answer
+	if answer == "" {
+		answer = unescaped(x.Response)
+	}
+	have := wordSet(unescaped(x.Request), answer, x.Query)
+	if hasWords(q.words, have) {
+		return true, nil
+	}
+	w := walk{key: q.s.base(q.f.App) + "fi:x:" + x.ID}
+	for !w.ended {
+		ids, err := q.s.walkBack(ctx, &w, scanPage)
+		if err != nil {
+			return false, err
+		}
+		fs, err := q.s.feedbackByIDs(ctx, q.f.App, ids)
+		if err != nil {
+			return false, err
+		}
+		for _, f := range fs {
+			for word := range wordSet(f.Comment, f.When, f.Correction) {
+				have[word] = true
+			}
+		}
+	}
+	return hasWords(q.words, have), nil
+}
+
+// settle moves the matches that nothing in chunks up to last can precede to
+// found, newest first.
+func (q *search) settle(last int64) {
+	slices.SortFunc(q.waiting, func(a, b *store.Exchange) int {
+		return cmp.Or(b.Time.Compare(a.Time), strings.Compare(b.ID, a.ID))
+	})
+	n := 0
+	for n < len(q.waiting) && len(q.found) <= q.limit && q.waiting[n].Time.UnixMilli() > last {
+		q.found = append(q.found, q.waiting[n])
+		n++
+	}
+	q.waiting = slices.Delete(q.waiting, 0, n)
+}

@@ -1,0 +1,2 @@
+-- Tells everybody of a change that was made in parts.
+return done({'new'})

@@ -1,0 +1,50 @@
+-- Makes the learner's changes, all or none.
+local was = before()
+if was then return was end
+local t = now()
+for _, h in ipairs(A.handled or {}) do
+  local m = state(h.id)
+  if not m then return {'unknown', h.id} end
+  local worker = call('HGET', K .. 'fw', h.id)
+  if worker and worker ~= A.worker and tonumber(call('ZSCORE', K .. 'fc', h.id) or 0) > t then
+    return {'held', h.id, worker}
+  end
+  -- Another worker took it over from this one and is through with it.
+  if m.by and m.by ~= A.worker then return {'held', h.id, m.by} end
+end
+for _, kind in ipairs({'p', 'g'}) do
+  for _, e in ipairs(A[kind] or {}) do
+    local v = version(kind, e.id)
+    if e.version ~= v + 1 then return {'version', kind, e.id, tostring(v)} end
+  end
+end
+if not audited(A.audit_from) then return {'audit'} end
+
+for _, h in ipairs(A.handled or {}) do
+  local m = state(h.id)
+  local held = call('HGET', K .. 'fw', h.id) == A.worker
+  unclaim(h.id)
+  if m.claim and m.claim ~= m.rev then
+    call('ZADD', K .. 'fd', m.at, h.id)
+  elseif h.due then
+    call('ZADD', K .. 'fr', h.due, h.id)
+  elseif held then
+    m.by = A.worker
+  end
+  m.claim, m.note = nil, h.note
+  if h.link then
+    call('HSET', K .. 'fl', h.id, h.link)
+    m.linked, m.alias, m.step, m.up, m.model = true, h.alias, h.step, h.up, h.model
+    if not m.ex and h.ex then
+      m.ex = h.ex
+      call('ZADD', K .. 'fi:x:' .. h.ex, m.at, h.id)
+    end
+    if m.ex == h.ex then supersede(h.id, m) end
+  end
+  put(h.id, m)
+end
+for _, kind in ipairs({'p', 'g'}) do
+  for _, e in ipairs(A[kind] or {}) do learned(kind, e) end
+end
+audit(A.audits, A.audit_to)
+return done({'new'})

@@ -1,0 +1,164 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// changes is the sequence number that Wait follows: the sum of the apps' own
+// numbers, each of which only grows. When the server comes back from an outage or
+// with older data it counts on, so that nobody sleeps through what they may have
+// missed.
+type changes struct {
+	wake chan struct{} // look now
+
+	mu     sync.Mutex
+	sum    uint64 // as read last
+	offset uint64 // how far the number is ahead of the sum
+	missed bool   // somebody was served from local copies since
+	seq    uint64
+	moved  chan struct{} // closed and replaced at each change
+	closed bool
+}
+
+func newChanges() *changes {
+	return &changes{wake: make(chan struct{}, 1), moved: make(chan struct{})}
+}
+
+// kick makes the watcher look now.
+func (c *changes) kick() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// resync makes the next answer of the server count as a change.
+func (c *changes) resync() {
+	c.mu.Lock()
+	c.missed = true
+	c.mu.Unlock()
+}
+
+// begin says whether something was missed before the server is read.
+func (c *changes) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	missed := c.missed
+	c.missed = false
+	return missed
+}
+
+// set takes what was read, and wakes those who wait when it is a change.
+func (c *changes) set(sum uint64, missed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sum < c.sum || missed {
+		c.offset += 1 + max(c.sum, sum) - sum
+	}
+	c.sum = sum
+	if next := c.sum + c.offset; next > c.seq {
+		c.seq = next
+		c.fire()
+	}
+}
+
+// fire wakes everybody. The caller holds mu.
+func (c *changes) fire() {
+	if !c.closed {
+		close(c.moved)
+		c.moved = make(chan struct{})
+	}
+}
+
+func (c *changes) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		close(c.moved)
+	}
+}
+
+func (c *changes) now() (uint64, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seq, c.moved
+}
+
+// Wait implements store.Store. The number is this process's own. During an outage
+// it blocks; when the server answers again it returns.
+func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
+	for {
+		seq, moved := s.changes.now()
+		if err := s.ready(ctx); err != nil {
+			return 0, err
+		}
+		if seq > after {
+			return seq, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// minLook keeps a flood of messages from becoming a flood of reads.
+const minLook = 5 * time.Millisecond
+
+// watch reads the numbers whenever the server says that something changed, and
+// every Options.Poll in case the message was lost, until ctx ends.
+func (s *Store) watch(ctx context.Context) {
+	sub := s.client.Subscribe(ctx, s.channel())
+	defer sub.Close()
+	messages := sub.Channel(redis.WithChannelSize(1000))
+	tick := time.NewTicker(s.opt.Poll)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		s.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(minLook):
+		}
+		select {
+		case <-ctx.Done():
+		case _, ok := <-messages:
+			for ok && len(messages) > 0 {
+				_, ok = <-messages
+			}
+			if !ok {
+				messages = nil
+			}
+		case <-s.changes.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// look reads the numbers once.
+func (s *Store) look(ctx context.Context) {
+	missed := s.changes.begin()
+	states, err := s.appStates(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.changes.resync()
+			s.apps.Clear() // it may come back without them
+		}
+		return
+	}
+	var sum uint64
+	for _, st := range states {
+		sum += st.seq
+	}
+	s.changes.set(sum, missed)
+	s.out.kick()
+	if s.indexer != nil {
+		s.indexer.kick()
+	}
+}
