@@ -108,6 +108,10 @@ func failed(x *store.Exchange) (Diagnosis, bool) {
 		return Diagnosis{Kind: Outage, Detail: target(x), Reason: fmt.Sprintf("the call ended as %s", x.Outcome)}, true
 	case x.Status >= 400:
 		return Diagnosis{Kind: Outage, Detail: target(x), Reason: fmt.Sprintf("the upstream answered with status %d", x.Status)}, true
+	case slices.Contains(x.Failures, wire.FailUpstream):
+		return Diagnosis{Kind: Outage, Detail: target(x), Reason: "the answer was an error"}, true
+	case slices.Contains(x.Failures, wire.FailEmpty):
+		return Diagnosis{Kind: Outage, Detail: target(x), Reason: "the answer was empty"}, true
 	}
 	return Diagnosis{}, false
 }
@@ -120,7 +124,7 @@ func target(x *store.Exchange) string {
 }
 
 func cutOff(finish string) bool {
-	return slices.Contains([]string{"length", "max_tokens", "max_output_tokens", "model_length"}, finish)
+	return slices.Contains([]string{"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}, finish)
 }
 
 // toolError finds a tool's own report of an error at the start of its result.
@@ -139,7 +143,10 @@ func toolFailed(c Case) (Diagnosis, bool) {
 	if c.Exchange == nil {
 		return Diagnosis{}, false
 	}
-	seen := Read(c.Exchange.Request)
+	if slices.Contains(c.Exchange.Failures, wire.FailTool) {
+		return Diagnosis{Kind: Tool, Reason: "a tool call did not fit the tool's schema"}, true
+	}
+	seen := Read(c.Exchange.API, c.Exchange.Request)
 	if n := len(seen.Tools); n > 0 { // the last result is what the answer rests on
 		if m := toolError.FindString(cut(seen.Tools[n-1], 2000)); m != "" {
 			return Diagnosis{Kind: Tool, Reason: "a tool reported an error"}, true
@@ -165,7 +172,7 @@ func corrected(c Case, when string) (Diagnosis, bool) {
 	if a, ok := check.FromCorrection(answer, f.Correction); ok {
 		return Diagnosis{Kind: Instructs, Action: a, When: when, Reason: "it follows from what the person said the answer should have been"}, true
 	}
-	seen := Read(c.Exchange.Request)
+	seen := Read(c.Exchange.API, c.Exchange.Request)
 	known, context := stemSet(answer+" "+c.Exchange.Query), stemSet(seen.Text) // asking about it is not having it
 	fresh, absent := 0, 0
 	var lacking []string
