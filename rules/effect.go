@@ -56,14 +56,15 @@ type Effect struct {
 	scores []score
 	up     wager // against an effect of at most 0
 	down   wager // against an effect of at least 0
-	sum    float64
 	ratio  Ratio
 }
 
-// arm sums the values of an arm.
+// arm sums the values of an arm, plainly and each by one over its probability.
 type arm struct {
-	n   int
-	sum float64
+	n           int
+	sum         float64
+	weight      float64
+	weightedSum float64
 }
 
 // score is one trial as the bets see it.
@@ -82,7 +83,7 @@ type wager [len(sizes)]float64
 // small ones keep the interval shrinking for as long as the rule lives.
 var (
 	sizes  = [...]float64{0.02, 0.05, 0.10, 0.20, 0.35}
-	stakes = [...]float64{0.05, 0.10, 0.20, 0.45, 0.20}
+	stakes = [...]float64{0.02, 0.03, 0.10, 0.60, 0.25}
 )
 
 // guesses is how many trials the guess of an arm's mean counts what is known of
@@ -105,21 +106,25 @@ func (e *Effect) Add(t Trial) error {
 	e.scores = append(e.scores, s)
 	e.up.bet(s, 0)
 	e.down.bet(s.negative(), 0)
-	e.sum += float64(s.f)
-	i := 0
 	if t.Treated {
-		i = 1
+		e.arms[1].add(t.Value, 1/t.Propensity)
+	} else {
+		e.arms[0].add(t.Value, 1/(1-t.Propensity))
 	}
-	e.arms[i].n++
-	e.arms[i].sum += t.Value
 	e.ratio.Add(t.Treated, t.Propensity)
 	return nil
 }
 
+func (a *arm) add(value, weight float64) {
+	a.n++
+	a.sum += value
+	a.weight += weight
+	a.weightedSum += weight * value
+}
+
 // guess is the expected value of an arm by the trials so far.
 func (e *Effect) guess(i int) float64 {
-	all := arm{e.arms[0].n + e.arms[1].n, e.arms[0].sum + e.arms[1].sum}
-	prior := (all.sum + 1) / (float64(all.n) + 2)
+	prior := (e.arms[0].sum + e.arms[1].sum + 1) / float64(e.arms[0].n+e.arms[1].n+2)
 	return (e.arms[i].sum + guesses*prior) / (float64(e.arms[i].n) + guesses)
 }
 
@@ -240,13 +245,15 @@ func (e *Effect) Held(d, alpha float64) bool {
 	return true
 }
 
-// Mean is the estimated effect: the mean score. ok is false before both arms have
-// a trial.
+// Mean is the estimated effect: the difference of the arms' means, each trial
+// weighted by one over the probability of its arm (Hájek 1971), so that a ramp does
+// not mix up what changed over time with what the rule did. ok is false before
+// both arms have a trial.
 func (e *Effect) Mean() (mean float64, ok bool) {
 	if e.arms[0].n == 0 || e.arms[1].n == 0 {
 		return 0, false
 	}
-	return max(-1, min(1, e.sum/float64(len(e.scores)))), true
+	return e.arms[1].weightedSum/e.arms[1].weight - e.arms[0].weightedSum/e.arms[0].weight, true
 }
 
 // Units is how many trials there are without and with the rule, and the mean of

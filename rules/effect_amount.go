@@ -38,8 +38,7 @@ func (a *Amount) Add(t Trial) error {
 	if a.arms[0].n+a.arms[1].n > 0 { // the first trial only tells the size of amounts
 		a.score(t)
 	}
-	a.arms[i].n++
-	a.arms[i].sum += t.Value
+	a.arms[i].add(t.Value, 1)
 	return nil
 }
 
@@ -59,8 +58,8 @@ func (a *Amount) score(t Trial) {
 
 // guess is the expected amount of an arm by the trials so far.
 func (a *Amount) guess(i int) float64 {
-	all := arm{a.arms[0].n + a.arms[1].n, a.arms[0].sum + a.arms[1].sum}
-	return (a.arms[i].sum + guesses*all.mean()) / (float64(a.arms[i].n) + guesses)
+	both := (a.arms[0].sum + a.arms[1].sum) / float64(a.arms[0].n+a.arms[1].n)
+	return (a.arms[i].sum + guesses*both) / (float64(a.arms[i].n) + guesses)
 }
 
 // Mean is the estimated effect. ok is false before BurnIn trials in each arm.

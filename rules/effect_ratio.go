@@ -63,6 +63,9 @@ func (r *Ratio) Evidence() float64 {
 	return sum
 }
 
+// P is an always-valid p-value of a mismatch, in (0, 1].
+func (r *Ratio) P() float64 { return math.Exp(-max(0, r.Evidence())) }
+
 // Mismatch says whether the arms are not what they are said to be, by
 // MismatchAlpha.
 func (r *Ratio) Mismatch() bool { return r.Evidence() >= -math.Log(MismatchAlpha) }

@@ -2,17 +2,22 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"time"
 
 	"heed/rules"
 )
 
 // EvidenceCalls is the evidence from which a rule is said to help or to harm:
 // 1/0.025, so that over all looks a rule without any effect is called either in at
-// most one case of twenty.
-const EvidenceCalls = 40
+// most one case of twenty. GuardCalls is the same for the sources that a rule is
+// not judged by: 1/0.005, so that several sources do not add up to many alarms.
+const (
+	EvidenceCalls = 40
+	GuardCalls    = 200
+)
 
 // Limits of what EffectOf reads.
 const (
@@ -20,19 +25,47 @@ const (
 	EffectFeedback  = 5_000  // newest feedback of the app
 )
 
+// ProvenWithin is how many judged units may come without a verdict before a rule
+// is said to be not proven: at a holdout of 10 % half of the rules that mend one
+// answer in five are recognised by then (docs/learning.md, Effect).
+const ProvenWithin = 500
+
 // Effect is what the log tells about one rule: units that got it against units of
 // its holdout (or that its ramp has not reached). Everything in it can be computed
 // again from the log.
 type Effect struct {
-	Rule      string     `json:"rule"`
-	Exchanges int        `json:"exchanges"` // in scope, both arms
-	Withheld  int        `json:"withheld"`
-	Units     int        `json:"units"`
-	Mismatch  float64    `json:"mismatch"` // probability of arms as uneven as these; below 0.001 something is wrong with the assignment
-	Sources   []Estimate `json:"sources"`
+	Rule      string       `json:"rule"`
+	Versions  []int        `json:"versions,omitempty"` // that count; empty: all
+	Since     time.Time    `json:"since,omitzero"`     // exchanges before do not count
+	Verdict   Verdict      `json:"verdict"`
+	Why       string       `json:"why"`       // the verdict's figures in one sentence
+	Exchanges int          `json:"exchanges"` // in scope, both arms
+	Withheld  int          `json:"withheld"`
+	Units     int          `json:"units"`    // that these belong to
+	Expected  float64      `json:"expected"` // units that should have got the rule, by the recorded propensities
+	Treated   int          `json:"treated"`  // and that did
+	Mismatch  float64      `json:"mismatch"` // always-valid p-value of that; below rules.MismatchAlpha something is wrong with the assignment
+	Sources   []Estimate   `json:"sources"`  // check, rating, failure, as far as there are any
+	Tokens    *TokenEffect `json:"tokens,omitempty"`
 }
 
-// Estimate is the effect by one source of judgement.
+// Verdict is what the figures say.
+type Verdict string
+
+// Verdicts.
+const (
+	Helps      Verdict = "helps"
+	Harms      Verdict = "harms"
+	NotProven  Verdict = "not proven" // of a rule: after ProvenWithin units
+	Collecting Verdict = "collecting" // too few units so far
+	NoHoldout  Verdict = "no holdout" // every unit got the same: nothing to compare
+	Unhealthy  Verdict = "unhealthy"  // the arms are not as drawn, so a benefit is not believed
+)
+
+// Estimate is the effect by one source of judgement. Every unit counts once, with
+// the first of its exchanges that the source judged: arms are drawn by unit, so
+// ten answers to one person are one draw, and whether there are ten may be the
+// rule's doing.
 type Estimate struct {
 	Source      string  `json:"source"` // check, rating, failure
 	Treated     int     `json:"treated"`
@@ -42,15 +75,28 @@ type Estimate struct {
 	Difference  float64 `json:"difference"` // weighted by propensity, so it may differ from that of the means
 	Low         float64 `json:"low"`        // 95 %, at all times at once
 	High        float64 `json:"high"`
-	Better      float64 `json:"better"`  // evidence that the rule helps; EvidenceCalls decides
-	Worse       float64 `json:"worse"`   // and that it harms
-	Verdict     string  `json:"verdict"` // helps, harms, or not proven
+	Better      float64 `json:"better"`   // evidence that the rule helps
+	Worse       float64 `json:"worse"`    // and that it harms
+	Enough      float64 `json:"enough"`   // evidence that decides: EvidenceCalls for what judges the rule, else GuardCalls
+	Mismatch    float64 `json:"mismatch"` // as of Effect, of the units judged: below, one arm is judged more often
+	Verdict     Verdict `json:"verdict"`  // Helps, Harms or NotProven
+}
+
+// TokenEffect is what the rule does to the length of answers, in output tokens. It
+// never pauses a rule.
+type TokenEffect struct {
+	Treated     int             `json:"treated"`
+	Control     int             `json:"control"`
+	TreatedMean float64         `json:"treated_mean"`
+	ControlMean float64         `json:"control_mean"`
+	Difference  *float64        `json:"difference,omitempty"` // nil before rules.BurnIn units in each arm
+	Interval    *rules.Interval `json:"interval,omitempty"`   // 95 %, at all times at once
 }
 
 // Harms returns the source by which the rule harms, "" when none says so.
 func (e *Effect) Harms() string {
 	for _, s := range e.Sources {
-		if s.Verdict == "harms" {
+		if s.Verdict == Harms {
 			return s.Source
 		}
 	}
@@ -60,15 +106,19 @@ func (e *Effect) Harms() string {
 // EffectOf computes the rule's effect from the log. It reads up to EffectExchanges
 // exchanges without bodies: a second for the most.
 func EffectOf(ctx context.Context, s Store, app, rule string) (Effect, error) {
-	t := NewTracker(rule)
-	xs, err := inScope(ctx, s, app, rule)
+	span, err := SpanOf(ctx, s, app, rule)
 	if err != nil {
 		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
 	}
-	for _, x := range slices.Backward(xs) {
-		t.Exchange(x)
+	t := NewTracker(rule).Within(span)
+	xs, err := inScope(ctx, s, app, t)
+	if err != nil {
+		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
 	}
-	fs, err := judged(ctx, s, app)
+	for i := range slices.Backward(xs) {
+		t.add(&xs[i])
+	}
+	fs, err := t.judged(ctx, s, app)
 	if err != nil {
 		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
 	}
@@ -78,15 +128,64 @@ func EffectOf(ctx context.Context, s Store, app, rule string) (Effect, error) {
 	return t.Effect(), nil
 }
 
-func inScope(ctx context.Context, s Store, app, rule string) ([]*Exchange, error) {
-	f := ExchangeFilter{App: app, Rule: rule, Limit: MaxPage}
-	var out []*Exchange
+// Span is the part of a rule's life that its effect is told of.
+type Span struct {
+	Versions []int     // empty: all
+	Since    time.Time // arrival of an exchange; zero: from the start
+}
+
+// maxPauses is how many of the app's newest pauses are looked at.
+const maxPauses = 200
+
+// SpanOf is the span of the rule as it stands: its versions with the newest one's
+// action and checks (a wider scope or the next step of a ramp begins nothing new),
+// and, when it is in force again after a pause, what came after the pause, so that
+// figures for which a person brought it back do not pause it at once. A rule that
+// was never in force is ErrNotFound.
+func SpanOf(ctx context.Context, s Store, app, rule string) (Span, error) {
+	versions, err := s.RuleVersions(ctx, app, rule)
+	if err != nil {
+		return Span{}, err
+	}
+	if len(versions) == 0 {
+		return Span{}, ErrNotFound
+	}
+	var span Span
+	newest := &versions[0]
+	for i := range versions {
+		if v := &versions[i]; v.Action == newest.Action && fmt.Sprint(v.Checks) == fmt.Sprint(newest.Checks) {
+			span.Versions = append(span.Versions, v.Version)
+		}
+	}
+	slices.Sort(span.Versions)
+	if newest.State != rules.Active && newest.State != rules.Canary {
+		return span, nil
+	}
+	as, _, err := s.Audits(ctx, AuditFilter{App: app, Action: "pause", Limit: maxPauses})
+	for _, a := range as { // newest first
+		if slices.ContainsFunc(a.Ops, func(op rules.Operation) bool { return op.Kind == rules.Pause && slices.Contains(op.IDs, rule) }) {
+			span.Since = a.Time
+			break
+		}
+	}
+	return span, err
+}
+
+// inScope reads what the tracker needs of the newest exchanges in scope, newest
+// first.
+func inScope(ctx context.Context, s Store, app string, t *Tracker) ([]tracked, error) {
+	f := ExchangeFilter{App: app, Rule: t.rule, Since: t.span.Since, Limit: MaxPage}
+	var out []tracked
 	for len(out) < EffectExchanges {
 		xs, next, err := s.Exchanges(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, xs...)
+		for _, x := range xs {
+			if o, ok := t.look(x); ok {
+				out = append(out, o)
+			}
+		}
 		if next == "" {
 			break
 		}
@@ -95,154 +194,24 @@ func inScope(ctx context.Context, s Store, app, rule string) ([]*Exchange, error
 	return out, nil
 }
 
-func judged(ctx context.Context, s Store, app string) ([]*Feedback, error) {
+// judged reads the newest feedback that judges the rule, newest first.
+func (t *Tracker) judged(ctx context.Context, s Store, app string) ([]*Feedback, error) {
 	f := FeedbackFilter{App: app, Limit: MaxPage}
 	var out []*Feedback
-	for len(out) < EffectFeedback {
+	for looked := 0; looked < EffectFeedback; {
 		fs, next, err := s.Feedback(ctx, f)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
-		out = append(out, fs...)
-		if next == "" {
+		for _, one := range fs {
+			if t.decisionOn(one) != nil {
+				out = append(out, one)
+			}
+		}
+		if looked += len(fs); next == "" {
 			break
 		}
 		f.After = next
 	}
 	return out, nil
-}
-
-// Tracker adds up one rule's experiment, oldest first.
-type Tracker struct {
-	rule      string
-	exchanges int
-	withheld  int
-	units     map[string]bool
-	expected  float64 // of the units: treated ones
-	variance  float64
-	treated   float64
-	sources   map[string]*source
-}
-
-// source is one kind of judgement.
-type source struct {
-	test  *TwoSample
-	diff  Difference
-	units map[string]bool // whose first observation the test has
-}
-
-// NewTracker returns a tracker of the rule with that id.
-func NewTracker(rule string) *Tracker {
-	return &Tracker{rule: rule, units: map[string]bool{}, sources: map[string]*source{}}
-}
-
-// Exchange takes an exchange into account. One that did not have the rule in
-// scope, or on which nothing was done with the decision, is left out.
-func (t *Tracker) Exchange(x *Exchange) {
-	d := decisionOn(x.Decision.Rules, t.rule)
-	if d == nil || x.Decision.Observed || x.Decision.Resent {
-		return
-	}
-	t.exchanges++
-	if d.Withheld {
-		t.withheld++
-	}
-	o := Observation{Treated: !d.Withheld, Propensity: d.Propensity, Unit: x.Facts.Unit}
-	if p := o.treatment(); !t.units[o.Unit] && p > 0 && p < 1 && len(t.units) < maxUnits {
-		t.units[o.Unit] = true
-		t.expected += p
-		t.variance += p * (1 - p)
-		if o.Treated {
-			t.treated++
-		}
-	}
-	if x.Outcome == Cancelled || x.Outcome == Refused {
-		return
-	}
-	if o.Y = 1; x.failed() {
-		o.Y = 0
-	}
-	t.add("failure", o)
-	for _, c := range x.Checks {
-		if c.Rule == t.rule && x.Outcome == OK {
-			if o.Y = 0; c.Followed {
-				o.Y = 1
-			}
-			t.add("check", o)
-			break
-		}
-	}
-}
-
-// failed says whether the exchange went wrong by what code can see.
-func (x *Exchange) failed() bool {
-	return x.Outcome != OK || x.Status >= 500 || len(x.Failures) > 0 || x.Finish == "length" || x.Finish == "max_tokens" || x.Finish == "max_output_tokens"
-}
-
-// Rating takes a judgement into account: linked, neither taken back nor
-// superseded, with a rating other than 0.
-func (t *Tracker) Rating(f *Feedback) {
-	if f.Rating == nil || *f.Rating == 0 || f.Link == nil || !f.Retracted.IsZero() || f.SupersededBy != "" {
-		return
-	}
-	d := decisionOn(f.Link.Rules, t.rule)
-	if d == nil {
-		return
-	}
-	o := Observation{Treated: !d.Withheld, Propensity: d.Propensity, Unit: f.Link.Unit}
-	if *f.Rating > 0 {
-		o.Y = 1
-	}
-	t.add("rating", o)
-}
-
-// add gives an observation to its source. The test takes the first of a unit
-// only; the interval takes all and widens for their likeness.
-func (t *Tracker) add(name string, o Observation) {
-	s := t.sources[name]
-	if s == nil {
-		s = &source{test: NewTwoSample(), units: map[string]bool{}}
-		t.sources[name] = s
-	}
-	s.diff.Add(o)
-	if !s.units[o.Unit] && len(s.units) < maxUnits {
-		s.units[o.Unit] = true
-		s.test.Add(o)
-	}
-}
-
-// Effect is what was added up so far.
-func (t *Tracker) Effect() Effect {
-	e := Effect{Rule: t.rule, Exchanges: t.exchanges, Withheld: t.withheld, Units: len(t.units), Mismatch: 1, Sources: []Estimate{}}
-	if t.variance > 0 {
-		e.Mismatch = math.Erfc(math.Abs(t.treated-t.expected) / math.Sqrt(2*t.variance))
-	}
-	for _, name := range []string{"check", "rating", "failure"} {
-		s := t.sources[name]
-		if s == nil {
-			continue
-		}
-		m := Estimate{Source: name, Verdict: "not proven"}
-		m.Treated, m.TreatedMean = s.diff.Arm(true)
-		m.Control, m.ControlMean = s.diff.Arm(false)
-		m.Difference, m.Low, m.High = s.diff.Interval()
-		m.Better, m.Worse = s.test.Evidence()
-		switch {
-		case m.Worse >= EvidenceCalls:
-			m.Verdict = "harms"
-		case m.Better >= EvidenceCalls:
-			m.Verdict = "helps"
-		}
-		e.Sources = append(e.Sources, m)
-	}
-	return e
-}
-
-func decisionOn(ds []rules.RuleDecision, rule string) *rules.RuleDecision {
-	for i := range ds {
-		if ds[i].ID == rule {
-			return &ds[i]
-		}
-	}
-	return nil
 }
