@@ -34,11 +34,14 @@ type database struct {
 
 // openDatabase opens the file and brings its schema forward.
 func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*database, error) {
-	pragmas := []string{
-		fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)", "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
-		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
-		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete(" + sc.secureDelete + ")",
+	var pragmas []string
+	if st, err := os.Stat(path); err != nil || st.Size() == 0 { // these would write to a file that is there
+		pragmas = append(pragmas, fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)")
 	}
+	pragmas = append(pragmas,
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+sc.synchronous+")",
+		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
+		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete("+sc.secureDelete+")")
 	if opt.MaxBytes > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(16, opt.MaxBytes/sc.pageBytes)))
 	}
@@ -48,6 +51,9 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	}
 	d := &database{path: path, write: write, ops: make(chan *op, maxGroup), done: make(chan struct{})}
 	if err := sc.migrate(ctx, write); err != nil {
+		if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrUnknown) {
+			err = fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
 		return nil, errors.Join(d.fail(err), write.Close())
 	}
 	if d.w, err = newWriter(ctx, write, sc.counts); err != nil {

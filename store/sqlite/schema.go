@@ -116,7 +116,7 @@ func (sc schema) migrate(ctx context.Context, db *sql.DB) error {
 	case version > len(sc.steps):
 		return fmt.Errorf("%w: its schema is version %d, this Heed knows up to %d; run a newer Heed", store.ErrUnknown, version, len(sc.steps))
 	case version == len(sc.steps):
-		return nil
+		return sc.compare(ctx, db)
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -133,4 +133,33 @@ func (sc schema) migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// compare checks that the file's schema reads exactly as its steps make it: one
+// that does not was damaged, or changed by hand.
+func (sc schema) compare(ctx context.Context, db *sql.DB) error {
+	fresh, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	fresh.SetMaxOpenConns(1) // each connection would be a database of its own
+	for _, step := range sc.steps {
+		if _, err := fresh.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	const text = `SELECT coalesce(group_concat(type || name || tbl_name || coalesce(sql, ''), ';' ORDER BY name), '')
+		FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'`
+	var got, want string
+	if err := fresh.QueryRowContext(ctx, text).Scan(&want); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, text).Scan(&got); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("%w: its tables are not those of schema version %d; restore it from a backup or move it away", store.ErrCorrupt, len(sc.steps))
+	}
+	return nil
 }
