@@ -82,12 +82,12 @@ func Problems(r *rules.Rule, domains []string) []check.Problem {
 
 // evidenceOf is what the person said, for the inbox.
 func evidenceOf(f *store.Feedback, link *store.Link) store.Evidence {
-	e := store.Evidence{Feedback: f.ID, User: f.User, Time: f.Time, Quote: f.Comment, When: f.When, Correction: f.Correction}
+	e := store.Evidence{Feedback: f.ID, User: f.User, Time: f.Time, Quote: cut(f.Comment, maxQuote), When: f.When, Correction: cut(f.Correction, maxQuote)}
 	if e.Quote == "" {
-		e.Quote = strings.Join(f.Labels, ", ")
+		e.Quote = cut(strings.Join(f.Labels, ", "), maxQuote)
 	}
 	if link != nil {
-		e.Exchange, e.Query = link.ExchangeID, link.Query
+		e.Exchange, e.Query = link.ExchangeID, cut(link.Query, rules.MaxExampleBytes)
 	}
 	return e
 }
@@ -118,11 +118,13 @@ func title(kind rules.Kind, r *rules.Rule) string {
 
 // Limits of what a proposal keeps.
 const (
-	maxEvidence   = 200 // records listed behind one proposal
-	perPerson     = 5   // examples that one person (or the unknown ones: three times as many) gives one rule
-	maxExamples   = 64  // match.MaxExamples: more are not read
-	maxOpen       = 500 // open proposals of one app; then instructions go to findings
-	newestFinding = 50  // evidence that a finding lists
+	maxEvidence   = 200  // records listed behind one proposal
+	perListed     = 20   // of these from one known person
+	maxQuote      = 1000 // bytes of a comment or correction that evidence shows; feedback keeps the whole
+	perPerson     = 5    // examples that one person (or the unknown ones: three times as many) gives one rule
+	maxExamples   = 64   // match.MaxExamples: more are not read
+	maxOpen       = 500  // open proposals of one app; then instructions go to findings
+	newestFinding = 50   // evidence that a finding lists
 )
 
 // support makes a rule's sources, authors, examples and, where nobody worded it,

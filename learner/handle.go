@@ -35,7 +35,7 @@ func (l *Learner) derive(ctx context.Context, s *state, f *store.Feedback) error
 	}
 	link := LinkTo(x)
 	c := Case{Feedback: f, Exchange: x, Answer: answerOf(x)}
-	if f.Bad() {
+	if f.Bad() && len(s.policy.Models[x.Facts.Alias].Targets) > 1 {
 		if c.Ratings, err = l.opt.Store.Ratings(ctx, f.App); err != nil {
 			return fmt.Errorf("read ratings: %w", err)
 		}

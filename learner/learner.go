@@ -77,6 +77,7 @@ type Learner struct {
 	opt     Options
 	metrics *metrics
 	tries   map[string]int // failed attempts by feedback id, of this process
+	retry   time.Time      // when the first record that was put off is due again; zero: none
 	apps    map[string]*appState
 	side    sync.WaitGroup // background refreshes and questions to the model
 	consult consult
@@ -151,7 +152,7 @@ func (l *Learner) Run(ctx context.Context) error {
 			continue
 		}
 		l.tend(ctx)
-		wait, cancel := context.WithTimeout(ctx, l.opt.Poll)
+		wait, cancel := context.WithTimeout(ctx, l.patience())
 		n, err := l.opt.Store.Wait(wait, seen)
 		cancel()
 		switch {
@@ -168,6 +169,24 @@ func (l *Learner) Run(ctx context.Context) error {
 	return nil
 }
 
+// patience is how long to wait for a change: until a record that was put off is
+// due again, at most Poll.
+func (l *Learner) patience() time.Duration {
+	if l.retry.IsZero() {
+		return l.opt.Poll
+	}
+	return min(max(l.retry.Sub(l.now()), 0)+5*time.Millisecond, l.opt.Poll)
+}
+
+// putOff remembers when a record is due again.
+func (l *Learner) putOff(handled []store.Handled) {
+	for _, h := range handled {
+		if !h.RetryAt.IsZero() && (l.retry.IsZero() || h.RetryAt.Before(l.retry)) {
+			l.retry = h.RetryAt
+		}
+	}
+}
+
 func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -180,6 +199,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // work handles what is pending and due. One record that fails does not hold up
 // the others.
 func (l *Learner) work(ctx context.Context) error {
+	l.retry = time.Time{}
 	for ctx.Err() == nil {
 		fs, err := l.opt.Store.Pending(ctx, l.opt.Worker, batchRecords)
 		if err != nil || len(fs) == 0 {
@@ -224,6 +244,7 @@ func (l *Learner) settle(ctx context.Context, f *store.Feedback) bool {
 	if err := l.opt.Store.Commit(ctx, changes); err != nil {
 		return false // the store itself is sick: that is no try of this record
 	}
+	l.putOff(changes.Handled)
 	if l.tries[f.ID] = n; n >= maxTries {
 		delete(l.tries, f.ID)
 		l.metrics.putAside.Inc()
@@ -262,6 +283,7 @@ func (l *Learner) attempt(ctx context.Context, f *store.Feedback) (err error) {
 
 // committed counts, and approves what the app's policy lets it.
 func (l *Learner) committed(ctx context.Context, s *state, f *store.Feedback) {
+	l.putOff(s.handled)
 	for _, h := range s.handled {
 		if h.RetryAt.IsZero() {
 			l.metrics.seconds.Observe(max(0, l.now().Sub(f.Time).Seconds()))

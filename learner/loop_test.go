@@ -328,3 +328,21 @@ func TestLearner_OneBadRecordDoesNotBlockOthers(t *testing.T) {
 		return err == nil && len(as) == 1 && as[0].Target == f.ID
 	})
 }
+
+func TestLearner_Run_FeedbackBeforeTheLog(t *testing.T) {
+	b := newBench(t)
+	b.l.opt.Now = time.Now
+	b.run()
+	x := &store.Exchange{ID: store.NewID()}
+	start := time.Now()
+	f := b.say(x, "u1", "Always mention the return window")
+	b.await("a first look", func() bool {
+		ps, err := b.store.FeedbackByID(b.ctx, "shop", f.ID)
+		return err == nil && ps.Link == nil
+	})
+	b.exchange("how do i return my shoes", func(y *store.Exchange) { y.ID = x.ID })
+	b.await("a proposal", func() bool { return len(b.proposals(store.Open)) == 1 })
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("feedback that came before its exchange was logged took %v, want at most a second", took)
+	}
+}

@@ -176,7 +176,7 @@ func MergeInto(p *store.Proposal, e store.Evidence, from *rules.Rule, known Freq
 	next := cloneProposal(p)
 	if i := slices.IndexFunc(next.Evidence, func(o store.Evidence) bool { return o.Feedback == e.Feedback }); i >= 0 {
 		next.Evidence[i] = e
-	} else if len(next.Evidence) < maxEvidence {
+	} else if len(next.Evidence) < maxEvidence && (e.User == "" || listed(next.Evidence, e.User) < perListed) {
 		next.Evidence = append(next.Evidence, e)
 	}
 	next.People = people(next.Evidence)
@@ -186,6 +186,17 @@ func MergeInto(p *store.Proposal, e store.Evidence, from *rules.Rule, known Freq
 	}
 	support(r, next.Evidence, r.Scope.Examples, known)
 	return next
+}
+
+// listed counts the evidence of one person.
+func listed(evidence []store.Evidence, user string) int {
+	n := 0
+	for _, e := range evidence {
+		if e.User == user {
+			n++
+		}
+	}
+	return n
 }
 
 // cloneProposal copies what the learner changes of a proposal.
