@@ -177,10 +177,7 @@ func (ix *Index) choose(buf *Buffer, eligible func(rule int) bool) int {
 func (ix *Index) decide(buf *Buffer, n int) []Hit {
 	s := &buf.scratch
 	cands := buf.cands[:n]
-	threshold := ix.threshold
-	if ix.lex.langs[s.lang] < fewTexts {
-		threshold = max(threshold, strictThreshold)
-	}
+	threshold := ix.least(s.lang)
 	hits := buf.hits[:0]
 	for i := range cands {
 		a := &ix.classes[cands[i].class]
@@ -198,6 +195,15 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		}
 	}
 	return hits
+}
+
+// least is the threshold for requests of a language: a stricter one until enough
+// of it was seen to know which words are common.
+func (ix *Index) least(l language) float32 {
+	if ix.lex.langs[l] < fewTexts {
+		return max(ix.threshold, strictThreshold)
+	}
+	return ix.threshold
 }
 
 // insertHit keeps the best MaxHits in order; equal ones keep the order of rules.

@@ -49,7 +49,7 @@ func taskSentences(system []string) []string {
 				continue
 			}
 			joined := strings.Join(words, " ")
-			if first == "" && len(words) >= 2 {
+			if first == "" && (len(words) >= 2 || isDense([]rune(words[0])[0])) {
 				first = joined
 			}
 			if len(out) < maxTaskSentences && isTask(words) && !slices.Contains(out, joined) {
