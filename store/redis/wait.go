@@ -14,8 +14,10 @@ import (
 // missed.
 type changes struct {
 	wake chan struct{} // look now
+	turn chan struct{} // holds one value while nobody reads the numbers
 
 	mu     sync.Mutex
+	own    bool   // this process changed something since the numbers were read
 	sum    uint64 // as read last
 	offset uint64 // how far the number is ahead of the sum
 	missed bool   // somebody was served from local copies since
@@ -25,11 +27,16 @@ type changes struct {
 }
 
 func newChanges() *changes {
-	return &changes{wake: make(chan struct{}, 1), moved: make(chan struct{})}
+	c := &changes{wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), moved: make(chan struct{})}
+	c.turn <- struct{}{}
+	return c
 }
 
-// kick makes the watcher look now.
+// kick notes a change of this process and makes the watcher look now.
 func (c *changes) kick() {
+	c.mu.Lock()
+	c.own = true
+	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -48,7 +55,7 @@ func (c *changes) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	missed := c.missed
-	c.missed = false
+	c.missed, c.own = false, false
 	return missed
 }
 
@@ -93,15 +100,18 @@ func (c *changes) now() (uint64, <-chan struct{}) {
 // it blocks; when the server answers again it returns.
 func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
 	for {
-		seq, moved := s.changes.now()
 		if err := s.ready(ctx); err != nil {
 			return 0, err
 		}
+		if err := s.lookAtOwn(ctx); err != nil {
+			return 0, err
+		}
+		seq, moved := s.changes.now()
 		if seq > after {
 			return seq, nil
 		}
 		select {
-		case <-moved:
+		case <-moved: // also by Close
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
@@ -141,8 +151,32 @@ func (s *Store) watch(ctx context.Context) {
 	}
 }
 
-// look reads the numbers once.
+// lookAtOwn reads the numbers if this process changed something since, so that
+// what Wait returns covers every change that returned before Wait was called.
+func (s *Store) lookAtOwn(ctx context.Context) error {
+	select {
+	case <-s.changes.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.changes.mu.Lock()
+	own := s.changes.own
+	s.changes.mu.Unlock()
+	s.changes.turn <- struct{}{}
+	if own {
+		s.look(ctx)
+	}
+	return ctx.Err()
+}
+
+// look reads the numbers once, one reader at a time.
 func (s *Store) look(ctx context.Context) {
+	select {
+	case <-s.changes.turn:
+		defer func() { s.changes.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return
+	}
 	missed := s.changes.begin()
 	states, err := s.appStates(ctx)
 	if err != nil {
