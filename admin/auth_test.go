@@ -28,7 +28,7 @@ var least = map[string]Role{
 	"PATCH /api/v1/proposals/{id}": Approver, "POST /api/v1/proposals/{id}/approve": Approver,
 	"POST /api/v1/proposals/{id}/reject": Approver, "POST /api/v1/proposals/{id}/snooze": Approver,
 	"POST /api/v1/proposals/{id}/ticks": Approver, "POST /api/v1/proposals/{id}/compare": Approver,
-	"GET /api/v1/rules": Viewer, "GET /api/v1/rules/{id}": Viewer, "POST /api/v1/rules": Approver,
+	"GET /api/v1/rules": Viewer, "GET /api/v1/rules/{id}": Viewer, "GET /api/v1/rules/{id}/effect": Viewer, "POST /api/v1/rules": Approver,
 	"POST /api/v1/rules/{id}/retire": Approver, "POST /api/v1/rules/{id}/pause": Approver, "POST /api/v1/rules/{id}/resume": Approver,
 	"GET /api/v1/routing": Viewer, "POST /api/v1/routing": Owner,
 	"GET /api/v1/rulesets": Viewer, "GET /api/v1/rulesets/{hash}": Viewer, "POST /api/v1/rulesets/{hash}/activate": Owner,

@@ -94,7 +94,11 @@ func (g *gauge) done() *effect {
 
 // effectOf reads what store.EffectOf does, so the numbers are the same.
 func (a *Admin) effectOf(ctx context.Context, app, rule string) (*effect, error) {
-	xs, err := a.exchanges(ctx, store.ExchangeFilter{App: app, Rule: rule}, store.EffectExchanges)
+	span, err := store.SpanOf(ctx, a.store, app, rule)
+	if err != nil {
+		return nil, err
+	}
+	xs, err := a.exchanges(ctx, store.ExchangeFilter{App: app, Rule: rule, Since: span.Since}, store.EffectExchanges)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +107,7 @@ func (a *Admin) effectOf(ctx context.Context, app, rule string) (*effect, error)
 		return nil, err
 	}
 	g := newGauge(rule)
+	g.tracker.Within(span)
 	for _, x := range slices.Backward(xs) {
 		g.exchange(x)
 	}
@@ -110,6 +115,15 @@ func (a *Admin) effectOf(ctx context.Context, app, rule string) (*effect, error)
 		g.feedback(f)
 	}
 	return g.done(), nil
+}
+
+// apiEffect answers what the rule did so far.
+func (a *Admin) apiEffect(c *call) (any, error) {
+	app, _, err := c.in()
+	if err != nil {
+		return nil, err
+	}
+	return a.effectOf(c.r.Context(), app, c.id())
 }
 
 // exchanges reads the newest most exchanges of the filter, newest first, without

@@ -50,6 +50,7 @@ func (a *Admin) routes() []route {
 		post("proposals/{id}/compare", Approver, a.apiCompare),
 		get("rules", Viewer, a.apiRules),
 		get("rules/{id}", Viewer, a.apiRule),
+		get("rules/{id}/effect", Viewer, a.apiEffect),
 		post("rules", Approver, a.apiAddRule),
 		post("rules/{id}/retire", Approver, a.apiRetire),
 		post("rules/{id}/pause", Approver, a.apiPause),
