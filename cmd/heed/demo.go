@@ -197,6 +197,3 @@ Any OpenAI client works; paste one:
 %sCtrl-C ends it.
 `, d.upstream, page, d.stack.gatewayURL, demoKey, d.stack.adminURL, d.stack.token, d.stack.gatewayURL, demoKey, demoAlias, d.stack.gatewayURL, demoKey, about)
 }
-
-// client is an admin client of the demo's own Heed.
-func (d *demo) client() *adminClient { return d.stack.client() }

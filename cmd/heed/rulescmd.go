@@ -103,7 +103,7 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	if err := c.call(e.ctx, http.MethodGet, "proposals/"+cmd.ID, q, nil, &p); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "%s\nwould touch %d of the last %d requests; asked for by %d people\n", p.Title, p.Touch.In, p.Touch.Of, p.People)
+	fmt.Fprintf(e.out, "%s\nwould touch %d of the last %d requests; asked for by %s\n", p.Title, p.Touch.In, p.Touch.Of, people(p.People))
 	for _, ev := range p.Evidence {
 		fmt.Fprintf(e.out, "  %q\n", ev.Quote)
 	}
@@ -126,6 +126,13 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	}
 	_, err = fmt.Fprintln(e.out, "approved")
 	return err
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "one person"
+	}
+	return fmt.Sprint(n, " people")
 }
 
 type rulesRejectCmd struct {
