@@ -190,7 +190,9 @@ func TestBrowser_Decide(t *testing.T) {
 		chromedp.SetValue(chromedp.CSS("details.edit[open] textarea[name=action]"), "Mention that refunds take six working days."))
 	shoot(t, ctx, "edit")
 	b.act(t, ctx, "edit", p.ID, chromedp.Click(chromedp.CSS("button[name=edit]")))
-	has(t, b.fetch(p.ID).Text, "six working days")
+	if got, want := b.fetch(p.ID).Text, "When somebody asks for a refund: Mention that refunds take six working days."; got != want {
+		t.Errorf("edited to %q, want %q", got, want)
+	}
 	b.act(t, ctx, "approve with a key", "", chromedp.KeyEvent("a"))
 	steps(t, ctx, "the card is gone", chromedp.WaitNotPresent(card))
 	if got := b.fetch(p.ID); got.State != store.Approved || got.DecidedBy != "olga" {

@@ -34,12 +34,12 @@ func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) 
 		if r == nil {
 			return store.Audit{}, conflict("no_rule", "this proposal has no words to edit: approve or reject it")
 		}
-		before := p.Digest()
+		before, words := p.Digest(), ruleText(r)
 		in.apply(r)
 		if err := a.validate(r); err != nil {
 			return store.Audit{}, err
 		}
-		if in.Action != nil || in.AppliesWhen != nil {
+		if ruleText(r) != words {
 			if !slices.Contains(r.Authors, who.Name) {
 				r.Authors = append(r.Authors, who.Name)
 			}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
+	"heed/rules"
 	"heed/store"
 )
 
@@ -32,11 +34,19 @@ type arm struct {
 // gauge adds up one rule's effect, oldest first.
 type gauge struct {
 	rule    string
+	span    store.Span
 	tracker *store.Tracker
 	effect  effect
 }
 
-func newGauge(rule string) *gauge { return &gauge{rule: rule, tracker: store.NewTracker(rule)} }
+func newGauge(rule string, span store.Span) *gauge {
+	return &gauge{rule: rule, span: span, tracker: store.NewTracker(rule).Within(span)}
+}
+
+// counts says whether a decision taken then is within the rule's span.
+func (g *gauge) counts(d rules.RuleDecision, at time.Time) bool {
+	return d.ID == g.rule && !at.Before(g.span.Since) && (len(g.span.Versions) == 0 || slices.Contains(g.span.Versions, d.Version))
+}
 
 func (g *gauge) arm(withheld bool) *arm {
 	if withheld {
@@ -53,7 +63,7 @@ func (g *gauge) exchange(x *store.Exchange) {
 		return
 	}
 	for _, d := range x.Decision.Rules {
-		if d.ID != g.rule {
+		if !g.counts(d, x.Time) {
 			continue
 		}
 		m := g.arm(d.Withheld)
@@ -75,7 +85,7 @@ func (g *gauge) feedback(f *store.Feedback) {
 		return
 	}
 	for _, d := range f.Link.Rules {
-		if d.ID != g.rule {
+		if !g.counts(d, f.Link.Time) {
 			continue
 		}
 		m := g.arm(d.Withheld)
@@ -106,8 +116,7 @@ func (a *Admin) effectOf(ctx context.Context, app, rule string) (*effect, error)
 	if err != nil {
 		return nil, err
 	}
-	g := newGauge(rule)
-	g.tracker.Within(span)
+	g := newGauge(rule, span)
 	for _, x := range slices.Backward(xs) {
 		g.exchange(x)
 	}

@@ -164,7 +164,7 @@ func (b *bench) seedInbox(inForce *rules.Rule) {
 
 func (b *bench) routingProposal(now time.Time) *store.Proposal {
 	return &store.Proposal{ID: store.NewID(), App: "shop", Version: 1, State: store.Open, Created: now.Add(-time.Hour), Updated: now.Add(-time.Hour),
-		Title: "Send more of support to main/gpt-4o-mini", People: 21,
+		Title: "Send more of support to main/gpt-4o-mini", People: 3,
 		Ops: []rules.Operation{{Kind: rules.Route, Policy: &rules.Policy{Alias: "support", Shares: []rules.Share{
 			{Upstream: "main", Model: "gpt-4o-mini", Weight: 0.8}, {Upstream: "main", Model: "small-2", Weight: 0.2}}}}},
 		Routing: &store.RoutingCase{Alias: "support", Better: "main/gpt-4o-mini", Posterior: 0.97, Ratings: []store.TargetRating{

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -80,11 +81,14 @@ func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 	if err != nil {
 		return nil, err
 	}
-	gauges := map[string]*gauge{}
+	gauges, err := a.gauges(ctx, app, xs)
+	if err != nil {
+		return nil, err
+	}
 	for _, x := range slices.Backward(xs) {
 		s.Exchanges.add(x)
 		for _, d := range x.Decision.Rules {
-			gaugeOf(gauges, d.ID).exchange(x)
+			gauges[d.ID].exchange(x)
 		}
 	}
 	for _, f := range slices.Backward(fs) {
@@ -93,7 +97,9 @@ func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 			continue
 		}
 		for _, d := range f.Link.Rules {
-			gaugeOf(gauges, d.ID).feedback(f)
+			if g := gauges[d.ID]; g != nil {
+				g.feedback(f)
+			}
 		}
 	}
 	for id, g := range gauges {
@@ -120,13 +126,22 @@ func (a *Admin) countWaiting(ctx context.Context, s *stats) (err error) {
 	return err
 }
 
-func gaugeOf(all map[string]*gauge, rule string) *gauge {
-	g := all[rule]
-	if g == nil {
-		g = newGauge(rule)
-		all[rule] = g
+// gauges makes one for every rule that was in scope of the exchanges.
+func (a *Admin) gauges(ctx context.Context, app string, xs []*store.Exchange) (map[string]*gauge, error) {
+	out := map[string]*gauge{}
+	for _, x := range xs {
+		for _, d := range x.Decision.Rules {
+			if out[d.ID] != nil {
+				continue
+			}
+			span, err := store.SpanOf(ctx, a.store, app, d.ID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+			out[d.ID] = newGauge(d.ID, span)
+		}
 	}
-	return g
+	return out, nil
 }
 
 func (t *exchangeStats) add(x *store.Exchange) {

@@ -179,7 +179,8 @@ function open(card, kind) {
   const d = card?.querySelector(`details.${kind}`);
   if (!d) return;
   d.open = true;
-  d.querySelector("textarea, input:not([type=hidden]), select")?.focus();
+  const field = d.querySelector("textarea, input:not([type=hidden]), select");
+  document.addEventListener("keyup", () => field?.focus(), { once: true }); // so that the key is not typed into it
 }
 
 document.addEventListener("keydown", (e) => {
