@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -64,6 +65,7 @@ func DefaultPolicy() AppPolicy { return AppPolicy{Approval: "manual", Holdout: 0
 // Limits of the learner's work.
 const (
 	batchRecords = 64               // pending records taken at once
+	maxRetries   = 1000             // records that were put off whose time is remembered
 	maxTries     = 5                // of one record, before it is put aside
 	maxCommits   = 5                // of one record, when others change the same proposals
 	recordTime   = 30 * time.Second // for one record
@@ -76,8 +78,8 @@ const (
 type Learner struct {
 	opt     Options
 	metrics *metrics
-	tries   map[string]int // failed attempts by feedback id, of this process
-	retry   time.Time      // when the first record that was put off is due again; zero: none
+	tries   map[string]int       // failed attempts by feedback id, of this process
+	retries map[string]time.Time // when records that were put off are due again, by feedback id; at most maxRetries
 	apps    map[string]*appState
 	side    sync.WaitGroup // background refreshes and questions to the model
 	consult consult
@@ -111,7 +113,7 @@ func New(opt Options) (*Learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, apps: map[string]*appState{},
+	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
 		consult: consult{answers: make(chan consultation, 1), asked: map[string]int{}}}, nil
 }
 
@@ -172,17 +174,20 @@ func (l *Learner) Run(ctx context.Context) error {
 // patience is how long to wait for a change: until a record that was put off is
 // due again, at most Poll.
 func (l *Learner) patience() time.Duration {
-	if l.retry.IsZero() {
-		return l.opt.Poll
+	wait, now := l.opt.Poll, l.now()
+	for _, at := range l.retries {
+		wait = min(wait, max(at.Sub(now), 0)+5*time.Millisecond)
 	}
-	return min(max(l.retry.Sub(l.now()), 0)+5*time.Millisecond, l.opt.Poll)
+	return wait
 }
 
-// putOff remembers when a record is due again.
+// putOff remembers when records are due again. One that finds no room is looked
+// at after Poll.
 func (l *Learner) putOff(handled []store.Handled) {
 	for _, h := range handled {
-		if !h.RetryAt.IsZero() && (l.retry.IsZero() || h.RetryAt.Before(l.retry)) {
-			l.retry = h.RetryAt
+		delete(l.retries, h.Feedback)
+		if !h.RetryAt.IsZero() && len(l.retries) < maxRetries {
+			l.retries[h.Feedback] = h.RetryAt
 		}
 	}
 }
@@ -199,7 +204,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // work handles what is pending and due. One record that fails does not hold up
 // the others.
 func (l *Learner) work(ctx context.Context) error {
-	l.retry = time.Time{}
+	maps.DeleteFunc(l.retries, func(_ string, at time.Time) bool { return at.Before(l.now()) }) // due: Pending has them
 	for ctx.Err() == nil {
 		fs, err := l.opt.Store.Pending(ctx, l.opt.Worker, batchRecords)
 		if err != nil || len(fs) == 0 {
