@@ -86,7 +86,7 @@ func TestHeldOut_Safety(t *testing.T) {
 }
 
 func TestHeldOut_SameAction(t *testing.T) {
-	const threshold = 0.6
+	const threshold = SameThreshold
 	var same, different [2]half
 	count := func(h *half, ok bool) {
 		h.all++
@@ -123,7 +123,7 @@ func TestHeldOut_SameAction(t *testing.T) {
 		t.Logf("%s: %d same pairs, %d different pairs: precision %.3f, recall %.3f, different pairs kept apart %.3f", name,
 			same[i].all, different[i].all, float64(hits)/float64(max(hits+wrong, 1)), same[i].share(), different[i].share())
 	}
-	want(t, "same pairs", same[1], 0.6)
-	want(t, "different pairs", different[1], 0.82)
-	want(t, "compatible pairs", compatible, 0)
+	want(t, "same pairs", same[1], 0.9)
+	want(t, "different pairs", different[1], 0.95)
+	want(t, "compatible pairs", compatible, 0.8)
 }
