@@ -59,7 +59,7 @@ type Upstream struct {
 	APIVersion string         // azure's api-version, where BaseURL does not end in /openai/v1; default 2024-10-21
 	Placement  wire.Placement // of the injected block
 	Timeouts   Timeouts
-	MaxConns   int // connections at once; default 2048
+	MaxConns   int // connections at once; default 10,000
 	Breaker    Breaker
 	CAFile     string // PEM file of roots to trust besides the system's
 }
@@ -182,7 +182,7 @@ func (o *Options) fill() {
 func (u *Upstream) fill() {
 	def(&u.Kind, OpenAI)
 	def(&u.APIVersion, "2024-10-21")
-	def(&u.MaxConns, 2048)
+	def(&u.MaxConns, 10_000) // as many as Limits.InFlight
 	def(&u.Breaker.Failures, 5)
 	def(&u.Breaker.Pause, 5*time.Second)
 	t := &u.Timeouts

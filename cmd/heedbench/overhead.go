@@ -20,6 +20,7 @@ type overheadCommand struct {
 	Conns    []int         `help:"Connections of the closed loops." default:"1,32"`
 	Rate     int           `help:"Requests a second of the open loop; 0 leaves it out." default:"1000"`
 	Stream   bool          `help:"Answers are streams of 50 chunks."`
+	Idle     int           `help:"Instead of a load: this many streams that say nothing after their first chunk, and what they cost in memory."`
 	Varied   bool          `help:"Every request has another system prompt, as agents have that paste what they found into it."`
 	Profile  string        `help:"Write a CPU profile of Heed to this file." type:"path"`
 	JSON     string        `help:"Also write the results to this file." type:"path"`
@@ -57,6 +58,9 @@ func (c *overheadCommand) Run(out io.Writer) error {
 	role := []string{"--role", "upstream"}
 	if c.Stream {
 		role = append(role, "--stream")
+	}
+	if c.Idle > 0 {
+		return c.idle(out)
 	}
 	up, err := startChild(role...)
 	if err != nil {

@@ -105,6 +105,8 @@ func (c *overheadCommand) child() error {
 	switch c.Role {
 	case "upstream":
 		return serveHTTP(ln, instant(c.Stream))
+	case "silent":
+		return serveSilent(ln)
 	case "floor":
 		return serveHTTP(ln, floor(c.Target))
 	case "heed":
