@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -422,5 +424,79 @@ func TestPages_FormsWithoutScript(t *testing.T) {
 	resp := b.post(c, "/rules/"+p.Rule().ID+"/resume", url.Values{"app": {"shop"}, "back": {"https://evil.example"}})
 	if got := resp.Header.Get("Location"); got != "/rules" {
 		t.Errorf("a form leads to %q", got)
+	}
+}
+
+// A rule that contradicts one in force can replace it, with one click.
+func TestAPI_Supersede(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	old := b.anyRule()
+	var list struct{ Items []proposalView }
+	b.ok(Viewer, "GET", "proposals?state=open", nil, &list)
+	i := slices.IndexFunc(list.Items, func(p proposalView) bool { return len(p.Conflicts) > 0 })
+	p := list.Items[i]
+	b.refused(Approver, "PATCH", "proposals/"+p.ID, map[string]any{"supersede": []string{"r_none"}}, 409, "does_not_fit")
+	c := b.browser(Approver)
+	has(t, b.page(c, "/inbox"), `name="supersede" value="`+old+`"`)
+	b.post(c, "/proposals/"+p.ID+"/edit", url.Values{"app": {"shop"}, "version": {"1"}, "supersede": {old}})
+	got := b.fetch(p.ID)
+	if got.Ops[0].Kind != rules.Supersede || len(got.Conflicts) != 0 || got.Digest == p.Digest {
+		t.Fatalf("the proposal: %+v", got.Proposal)
+	}
+	has(t, b.page(c, "/proposals/"+p.ID), "would go out of force")
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": got.Digest}, nil)
+	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].ID != p.Rule().ID {
+		t.Errorf("in force: %+v", set.Rules)
+	}
+	if r, _, err := b.admin.newestVersion(t.Context(), "shop", old); err != nil || r.State != rules.Superseded {
+		t.Errorf("the old rule: %+v, %v", r, err)
+	}
+}
+
+// Feedback that is taken back says so, and stands in the audit trail.
+func TestAPI_Retract(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	var list struct{ Items []store.Feedback }
+	b.ok(Viewer, "GET", "feedback?limit=1", nil, &list)
+	id := list.Items[0].ID
+	b.refused(Approver, "POST", "feedback/none/retract", nil, 404, "not_found")
+	var f store.Feedback
+	b.ok(Approver, "POST", "feedback/"+id+"/retract", map[string]string{"reason": "by mistake"}, &f)
+	if f.Retracted.IsZero() {
+		t.Errorf("not taken back: %+v", f)
+	}
+	var audit struct{ Items []store.Audit }
+	b.ok(Viewer, "GET", "audit?action=retract", nil, &audit)
+	if len(audit.Items) != 1 || audit.Items[0].Target != id || audit.Items[0].Reason != "by mistake" {
+		t.Errorf("audit: %+v", audit.Items)
+	}
+}
+
+// A logged body is a file of plain text, never a page.
+func TestPages_BodyIsAFile(t *testing.T) {
+	b := start(t, nil)
+	x := b.exchange("<script>alert(1)</script>", "<b>hi</b>", nil)
+	resp, err := b.browser(Viewer).Get(b.srv.URL + "/exchanges/" + x.ID + "/request")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, _ := io.ReadAll(resp.Body)
+	if string(raw) != string(x.Request) || resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(resp.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("%v: %s", resp.Header, raw)
+	}
+}
+
+// A proposal whose time has come is among the others again.
+func TestPages_SnoozeEnds(t *testing.T) {
+	b := start(t, nil)
+	p := b.proposal("Be brief.", "somebody asks", []string{"where is it"}, func(p *store.Proposal) {
+		p.State, p.Until = store.Snoozed, time.Now().Add(-time.Minute)
+	})
+	page := b.page(b.browser(Approver), "/inbox")
+	if strings.Contains(page, `id="empty"`) || !strings.Contains(page, p.ID) {
+		t.Error("it stays snoozed")
 	}
 }

@@ -40,7 +40,7 @@ var least = map[string]Role{
 	"GET /findings": Viewer, "POST /findings/{id}/resolve": Approver, "POST /findings/{id}/propose": Approver,
 	"GET /rules": Viewer, "POST /rules": Approver, "GET /rules/{id}": Viewer, "POST /rules/{id}/{action}": Approver,
 	"GET /rulesets": Viewer, "POST /rulesets/{hash}/activate": Owner,
-	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
+	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
 	"GET /routing": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
 }
 
@@ -80,7 +80,7 @@ func (b *bench) tryRoute(rt route, role Role, c *http.Client) {
 	if !ok {
 		method, path = "GET", rt.pattern+"nothing-here"
 	}
-	path = strings.NewReplacer("{id}", "none", "{hash}", "none", "{action}", "pause", "{file}", "heed.css", "{$}", "").Replace(path)
+	path = strings.NewReplacer("{id}", "none", "{hash}", "none", "{action}", "pause", "{file}", "heed.css", "{part}", "request", "{$}", "").Replace(path)
 	req, err := http.NewRequest(method, b.srv.URL+path, nil)
 	if err != nil {
 		b.t.Fatal(err)

@@ -24,6 +24,7 @@ type edits struct {
 	User        *string    `json:"user"` // "" widens to everybody
 	Holdout     *float64   `json:"holdout"`
 	ValidTo     *time.Time `json:"valid_to"`
+	Supersede   *[]string  `json:"supersede"` // ids of rules in force that it is to replace; [] replaces none
 }
 
 // edit changes what a proposal would put in force. Its digest and version change
@@ -36,6 +37,9 @@ func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) 
 		}
 		before, words := p.Digest(), ruleText(r)
 		in.apply(r)
+		if err := a.supersede(ctx, p, in.Supersede); err != nil {
+			return store.Audit{}, err
+		}
 		if err := a.validate(r); err != nil {
 			return store.Audit{}, err
 		}
@@ -54,6 +58,31 @@ func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) 
 		}
 		return store.Audit{Time: time.Now().UTC(), Actor: who.Name, Action: "edit", Ops: p.Ops}, nil
 	})
+}
+
+// supersede makes the proposal's addition of a rule replace rules in force, or
+// again replace none; nil changes nothing.
+func (a *Admin) supersede(ctx context.Context, p *store.Proposal, ids *[]string) error {
+	if ids == nil {
+		return nil
+	}
+	i := slices.IndexFunc(p.Ops, func(op rules.Operation) bool { return op.Kind == rules.Add || op.Kind == rules.Supersede })
+	if i < 0 || len(p.Ops) != 1 {
+		return conflict("no_rule", "only a proposal that adds one rule can replace others")
+	}
+	p.Ops[i].Kind, p.Ops[i].IDs = rules.Supersede, *ids
+	if len(*ids) == 0 {
+		p.Ops[i].Kind, p.Ops[i].IDs = rules.Add, nil
+	}
+	_, set, err := store.Current(ctx, a.store, p.App)
+	if err != nil {
+		return err
+	}
+	if _, err := rules.Apply(set, p.Ops); err != nil {
+		return conflict("does_not_fit", err.Error())
+	}
+	p.Conflicts = slices.DeleteFunc(p.Conflicts, func(c store.Conflict) bool { return slices.Contains(*ids, c.Rule) })
+	return nil
 }
 
 func contradicts(r *rules.Rule, action string) bool {

@@ -107,13 +107,16 @@ func judgedQueries(f *store.Finding) []string {
 // retract takes feedback back in the name of whoever gave it; the learner then
 // re-derives what rested on it.
 func (a *Admin) retract(ctx context.Context, who person, app, id, reason string) (*store.Feedback, error) {
-	if err := a.store.Retract(ctx, app, id); err != nil {
+	if _, err := a.store.FeedbackByID(ctx, app, id); err != nil {
 		return nil, err
 	}
-	err := a.store.AddAudit(ctx, store.Audit{
+	err := a.store.AddAudit(ctx, store.Audit{ // first: nothing is changed unseen
 		App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "retract", Target: id, Reason: reason,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := a.store.Retract(ctx, app, id); err != nil {
 		return nil, err
 	}
 	return a.store.FeedbackByID(ctx, app, id)

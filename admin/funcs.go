@@ -84,7 +84,11 @@ func pct(p float64) string {
 
 // signed is a difference in percentage points.
 func signed(p float64) string {
-	return strings.Replace(fmt.Sprintf("%+.0f", 100*p), "-", "−", 1)
+	s := strings.Replace(fmt.Sprintf("%+.0f", 100*p), "-", "−", 1)
+	if s == "+0" || s == "−0" {
+		return "±0"
+	}
+	return s
 }
 
 // count is a number with its thousands apart.

@@ -34,6 +34,13 @@ type card struct {
 	Compared []compared
 }
 
+// weight ranks cards by how many exchanges they would mend: those they touch, by
+// how sure one may be of the wish, which grows with the people behind it.
+func (k *card) weight() float64 {
+	people := float64(k.People)
+	return float64(1+k.Touch.In) * people / (people + 1)
+}
+
 type inboxPage struct {
 	Cards, More, Later []card
 	Stats              *stats
@@ -52,13 +59,19 @@ func (a *Admin) pageInbox(c *call) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(open, func(x, y card) int {
-		return cmp.Or(cmp.Compare(y.People, x.People), cmp.Compare(y.Touch.In, x.Touch.In))
-	})
-	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
-	if in.Later, err = a.cards(c, app, store.Snoozed); err != nil {
+	snoozed, err := a.cards(c, app, store.Snoozed)
+	if err != nil {
 		return err
 	}
+	for _, k := range snoozed {
+		if k.Until.After(time.Now()) {
+			in.Later = append(in.Later, k)
+		} else {
+			open = append(open, k)
+		}
+	}
+	slices.SortStableFunc(open, func(x, y card) int { return cmp.Compare(y.weight(), x.weight()) })
+	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
 	if in.Stats, err = a.statsOf(ctx, app); err != nil {
 		return err
 	}
@@ -228,22 +241,36 @@ func (a *Admin) doEdit(c *call) error {
 	if err != nil {
 		return err
 	}
+	in, err := c.edits()
+	if err != nil {
+		return err
+	}
+	if _, err := a.edit(c.r.Context(), c.who, app, c.id(), in); err != nil {
+		return err
+	}
+	return c.done("/inbox", "Changed. Look at it again, then approve it.")
+}
+
+// edits reads the form of a card's editor, or of the button that lets the rule
+// replace one that it contradicts.
+func (c *call) edits() (in edits, err error) {
+	if in.Version, err = strconv.Atoi(c.field("version")); err != nil {
+		return in, badRequest("version", "the form does not say which version was shown")
+	}
+	if id := c.field("supersede"); id != "" {
+		in.Supersede = &[]string{id}
+		return in, nil
+	}
 	action, when := c.field("action"), c.field("applies_when")
 	always := c.field("always") != ""
-	in := edits{Action: &action, AppliesWhen: &when, Always: &always}
-	if in.Version, err = strconv.Atoi(c.field("version")); err != nil {
-		return badRequest("version", "the form does not say which version was shown")
-	}
+	in.Action, in.AppliesWhen, in.Always = &action, &when, &always
 	if c.field("everywhere") != "" {
 		in.Steps = &[]string{}
 	}
 	if c.field("everybody") != "" {
 		in.User = new(string)
 	}
-	if _, err := a.edit(c.r.Context(), c.who, app, c.id(), in); err != nil {
-		return err
-	}
-	return c.done("/inbox", "Changed. Look at it again, then approve it.")
+	return in, nil
 }
 
 func (a *Admin) doTick(c *call) error {

@@ -89,6 +89,7 @@ func (a *Admin) routes() []route {
 		do("/rulesets/{hash}/activate", Owner, a.doActivate),
 		view("/exchanges", a.pageExchanges),
 		view("/exchanges/{id}", a.pageExchange),
+		view("/exchanges/{id}/{part}", a.pageBody),
 		view("/feedback", a.pageFeedback),
 		do("/feedback/{id}/retract", Approver, a.doRetract),
 		view("/routing", a.pageRouting),

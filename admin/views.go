@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"heed/rules"
@@ -237,6 +238,26 @@ func (a *Admin) pageExchange(c *call) error {
 		return err
 	}
 	return c.show("exchange", "Exchange", "exchanges", app, in)
+}
+
+// pageBody hands out a logged body as a file, never as a page.
+func (a *Admin) pageBody(c *call) error {
+	app, _, err := c.in()
+	if err != nil {
+		return err
+	}
+	x, err := a.store.Exchange(c.r.Context(), app, c.id())
+	if err != nil {
+		return err
+	}
+	body, ok := map[string][]byte{"request": x.Request, "response": x.Response}[c.r.PathValue("part")]
+	if !ok {
+		return a.pageUnknown(c)
+	}
+	c.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	c.w.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(c.r.PathValue("part")+"-"+short(x.ID)+".txt"))
+	_, _ = c.w.Write(body) // a client that left needs no body
+	return nil
 }
 
 func (a *Admin) pageFeedback(c *call) error {
