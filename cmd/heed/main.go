@@ -31,6 +31,7 @@ type cli struct {
 	Health   healthCmd   `cmd:"" help:"Ask a running gateway whether it is ready; exits 1 if not."`
 	Rules    rulesCmd    `cmd:"" help:"Rules and proposals of a running Heed."`
 	Why      whyCmd      `cmd:"" help:"Say what Heed did with one exchange, and who wanted it so."`
+	Effect   effectCmd   `cmd:"" help:"Say what a rule did so far: with it against without, with intervals."`
 	Replay   replayCmd   `cmd:"" help:"Take the logged decisions again and compare."`
 	Import   importCmd   `cmd:"" help:"Read exchanges and feedback from JSON lines into the store (Heed must not be running on it)."`
 	Export   exportCmd   `cmd:"" help:"Write exchanges and feedback as JSON lines."`
