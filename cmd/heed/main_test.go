@@ -92,8 +92,21 @@ apps:
 // start runs `heed serve` and waits until it listens.
 func start(t *testing.T, conf string) *program {
 	t.Helper()
+	p := startPart(t, conf, "serve", func(p *program) bool { return p.admin != "" })
+	b, err := os.ReadFile(filepath.Join(p.dir, "data", adminTokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.token = strings.TrimSpace(string(b))
+	return p
+}
+
+// startPart runs one of heed's commands and waits until it printed what ready
+// wants to see.
+func startPart(t *testing.T, conf, command string, ready func(*program) bool) *program {
+	t.Helper()
 	p := &program{t: t, dir: filepath.Dir(conf), stderr: &syncBuffer{}}
-	p.cmd = exec.Command(os.Args[0], "--config", conf, "serve")
+	p.cmd = exec.Command(os.Args[0], "--config", conf, command)
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
@@ -112,7 +125,7 @@ func start(t *testing.T, conf string) *program {
 		}
 	}()
 	deadline := time.After(testWait)
-	for p.admin == "" {
+	for !ready(p) {
 		select {
 		case line, ok := <-lines:
 			if !ok {
@@ -127,11 +140,6 @@ func start(t *testing.T, conf string) *program {
 		for range lines {
 		}
 	}()
-	b, err := os.ReadFile(filepath.Join(p.dir, "data", adminTokenFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.token = strings.TrimSpace(string(b))
 	return p
 }
 

@@ -119,7 +119,9 @@ func startStack(ctx context.Context, c *configs.Config, o stackOptions) (*stack,
 }
 
 func (s *stack) start(ctx context.Context, roles role) (err error) {
-	if s.store, err = openStore(ctx, s.conf, s.log); err != nil {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.store, err = openStoreOf(ctx, s.conf, s.log, roles, registry); err != nil {
 		return err
 	}
 	s.onStop(func() {
@@ -127,8 +129,6 @@ func (s *stack) start(ctx context.Context, roles role) (err error) {
 			s.log.Error("store not closed cleanly", "error", err)
 		}
 	})
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if roles&learnerRole != 0 {
 		if err := s.startLearner(registry); err != nil {
 			return err
@@ -147,14 +147,22 @@ func (s *stack) start(ctx context.Context, roles role) (err error) {
 	return nil
 }
 
-// openStore opens the store that the configuration names.
+// openStore opens the store that the configuration names, for a command.
 func openStore(ctx context.Context, c *configs.Config, log *slog.Logger) (store.Store, error) {
+	return openStoreOf(ctx, c, log, 0, nil)
+}
+
+// openStoreOf opens the store for the parts of a process. registry may be nil.
+func openStoreOf(ctx context.Context, c *configs.Config, log *slog.Logger, roles role, registry prometheus.Registerer) (store.Store, error) {
 	if c.Store.Redis != "" {
-		return openRedis(ctx, c, log)
+		return openRedis(ctx, c, log, roles, registry)
 	}
-	return sqlite.Open(ctx, c.Store.Path, sqlite.Options{
-		Log: log, Retain: sqlite.Retention{Age: c.Store.Retention, Bytes: int64(c.Store.MaxSize)},
-	})
+	return sqlite.Open(ctx, c.Store.Path, sqlite.Options{Log: log, Retain: retention(c)})
+}
+
+// retention is what the log of exchanges keeps.
+func retention(c *configs.Config) sqlite.Retention {
+	return sqlite.Retention{Age: c.Store.Retention, Bytes: int64(c.Store.MaxSize)}
 }
 
 func (s *stack) onStop(f func()) { s.ends = append(s.ends, f) }

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"heed/internal/simulate"
+	"heed/store"
+)
+
+// redisServer runs a redis-server on a socket of its own until the test ends and
+// returns its URL and process. Without redis-server the test is skipped, in CI it
+// fails.
+func redisServer(t *testing.T) (string, *os.Process) {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("redis-server is not installed")
+		}
+		t.Skip("redis-server is not installed: separate processes are NOT tested")
+	}
+	dir, err := os.MkdirTemp("", "heed") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "yes")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = os.RemoveAll(dir)
+	})
+	deadline := time.Now().Add(testWait)
+	for _, err := os.Stat(socket); err != nil; _, err = os.Stat(socket) {
+		if time.Now().After(deadline) {
+			t.Fatal("redis-server did not start")
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks from outside the process; no event crosses it
+	}
+	return "unix://" + socket, cmd.Process
+}
+
+// sharedConfig writes the configuration of one process: all share the server and
+// the key that signs tokens, each has a folder of its own.
+func sharedConfig(t *testing.T, upstream, redis string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := config(t, dir, upstream, "")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(b), `listen: "127.0.0.1:0"}`, `listen: "127.0.0.1:0", token_key: 0123456789abcdef0123456789abcdef}`, 1)
+	text = strings.Replace(text, "store: {", fmt.Sprintf("store: {redis: %q, ", redis), 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// fleet is several processes of each kind on one server.
+type fleet struct {
+	gateways []*program
+	learners []*program
+	admin    *program
+}
+
+func startFleet(t *testing.T, upstream, redis string) *fleet {
+	t.Helper()
+	f := &fleet{}
+	listening := func(p *program) bool { return p.gateway != "" }
+	for range 2 {
+		f.gateways = append(f.gateways, startPart(t, sharedConfig(t, upstream, redis), "gateway", listening))
+		f.learners = append(f.learners, startPart(t, sharedConfig(t, upstream, redis), "learner", func(*program) bool { return true }))
+	}
+	f.admin = startPart(t, sharedConfig(t, upstream, redis), "admin", func(p *program) bool { return p.admin != "" })
+	b, err := os.ReadFile(filepath.Join(f.admin.dir, "data", adminTokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.admin.token = strings.TrimSpace(string(b))
+	return f
+}
+
+// question is one that the rule of these tests is about.
+const question = "How do I return shoes?"
+
+// ruled reports whether a gateway applies the rule now. (Its epoch does not tell:
+// the learner publishes epochs of its own.)
+func (p *program) ruled() bool {
+	p.t.Helper()
+	return p.ask("gpt-4o", shopPrompt, question, false).header.Get("Heed-Rules") != ""
+}
+
+// applied waits until both gateways apply the rule, or do not, and returns how
+// long it took.
+func (f *fleet) applied(rule bool, since time.Time) time.Duration {
+	for _, g := range f.gateways {
+		g.eventually(fmt.Sprintf("rule applied: %v", rule), func() bool { return g.ruled() == rule })
+	}
+	return time.Since(since)
+}
+
+// Two gateways, two learners and one admin as processes on one Redis: feedback at
+// one gateway becomes one proposal, its approval is in force at both within a
+// second, a roll-back within five.
+func TestRedis_FleetAppliesAndRollsBack(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	redis, _ := redisServer(t)
+	f := startFleet(t, upstream, redis)
+	for i, q := range simulate.Questions("shipping") {
+		f.gateways[i%2].ask("gpt-4o", shopPrompt, q, false)
+	}
+	before := f.gateways[0].ask("gpt-4o", shopPrompt, question, false)
+	// The token of one gateway's answer is good at the other.
+	f.gateways[0].gateway, f.gateways[1].gateway = f.gateways[1].gateway, f.gateways[0].gateway
+	status, answer := f.gateways[0].say(before, map[string]any{"rating": -1, "comment": `Please always mention the "free label".`, "applies_when": "someone wants to return something"})
+	if status != http.StatusCreated {
+		t.Fatalf("feedback: %d %v", status, answer)
+	}
+	var card store.Proposal
+	f.admin.eventually("a proposal", func() bool {
+		for _, pr := range f.admin.proposals() {
+			card = pr
+		}
+		return card.ID != ""
+	})
+	if n := len(f.admin.proposals()); n != 1 || len(card.Evidence) != 1 || card.Touch.Of == 0 {
+		t.Errorf("%d proposals, evidence %+v, looked at %d requests", n, card.Evidence, card.Touch.Of)
+	}
+	start := time.Now()
+	f.admin.approve(card)
+	took := f.applied(true, start)
+	t.Logf("approved rule in force at both gateways after %s", took)
+	if took > time.Second {
+		t.Errorf("an approved rule was in force at both gateways after %s, want 1s", took)
+	}
+	for _, g := range f.gateways {
+		if a := g.ask("gpt-4o", shopPrompt, question, false); !strings.Contains(a.text, "free label") {
+			t.Errorf("the answer did not change: %q", a.text)
+		}
+	}
+	f.rollBack(t)
+	f.listed(t, answer["id"].(string), before.header.Get("Heed-Exchange-Id"))
+}
+
+// rollBack retires the rule and activates the set that had it.
+func (f *fleet) rollBack(t *testing.T) {
+	t.Helper()
+	ctx, c := context.Background(), f.admin.api()
+	var rs page[struct{ ID string }]
+	if err := c.call(ctx, http.MethodGet, "rules", appQuery("shop"), nil, &rs); err != nil || len(rs.Items) == 0 {
+		t.Fatalf("rules: %v %v", rs, err)
+	}
+	var heads page[struct {
+		Head struct{ Hash string } `json:"head"`
+	}]
+	if err := c.call(ctx, http.MethodGet, "rulesets", appQuery("shop"), nil, &heads); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.call(ctx, http.MethodPost, "rules/"+rs.Items[0].ID+"/retire", appQuery("shop"), map[string]any{"reason": "test"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.applied(false, time.Now())
+	start := time.Now()
+	if err := c.call(ctx, http.MethodPost, "rulesets/"+heads.Items[0].Head.Hash+"/activate", appQuery("shop"), map[string]any{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	took := f.applied(true, start)
+	t.Logf("roll-back in force at both gateways after %s", took)
+	if took > 5*time.Second {
+		t.Errorf("a roll-back was in force at both gateways after %s, want 5s", took)
+	}
+}
+
+// listed checks that admin's index has what both gateways logged, and finds an
+// exchange by the words of a comment on it.
+func (f *fleet) listed(t *testing.T, feedback string, judged string) {
+	t.Helper()
+	var said store.Feedback
+	if err := f.admin.api().call(context.Background(), http.MethodGet, "feedback/"+feedback, appQuery("shop"), nil, &said); err != nil || said.Link == nil {
+		t.Errorf("the feedback is not linked: %+v %v", said, err)
+	}
+	list := func(text string) (ids []string) {
+		q := appQuery("shop")
+		q.Set("limit", "1000")
+		q.Set("text", text)
+		var xs page[store.Exchange]
+		if err := f.admin.api().call(context.Background(), http.MethodGet, "exchanges", q, nil, &xs); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range xs.Items {
+			ids = append(ids, x.ID)
+		}
+		return ids
+	}
+	want := len(simulate.Questions("shipping")) + 1
+	f.admin.eventually("the log in admin's index", func() bool { return len(list("")) >= want })
+	f.admin.eventually("the comment in admin's index", func() bool { return slices.Contains(list("always mention"), judged) })
+}
+
+// While Redis is paused model calls go on with the rules in force, also at a
+// gateway that is started meanwhile, and feedback is acknowledged; all of it is
+// there afterwards.
+func TestRedis_OutageLeavesCallsAndFeedback(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	redis, process := redisServer(t)
+	f := startFleet(t, upstream, redis)
+	c := f.admin.api()
+	body := map[string]any{"app": "shop", "action": "Mention the free label.", "applies_when": "someone wants to return something", "examples": []string{question}}
+	if err := c.call(context.Background(), http.MethodPost, "rules", appQuery("shop"), body, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.applied(true, time.Now())
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	g := f.gateways[1]
+	g.kill()
+	conf := filepath.Join(g.dir, "heed.yaml")
+	g = startPart(t, conf, "gateway", func(p *program) bool { return p.gateway != "" })
+	f.gateways[1] = g
+	g.eventually("the rules in force without redis", g.ruled)
+	answer := g.ask("gpt-4o", shopPrompt, question, false)
+	status, said := g.say(answer, map[string]any{"rating": -1, "comment": "Said while redis was away."})
+	if status != http.StatusCreated {
+		t.Fatalf("feedback during the outage: %d %v\n%s", status, said, g.stderr)
+	}
+	g.kill() // the journal is all there is of it
+	if err := process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	startPart(t, conf, "gateway", func(p *program) bool { return p.gateway != "" })
+	f.admin.eventually("the feedback after the outage", func() bool {
+		var got store.Feedback
+		err := c.call(context.Background(), http.MethodGet, "feedback/"+said["id"].(string), appQuery("shop"), nil, &got)
+		return err == nil && got.Comment == "Said while redis was away."
+	})
+}
