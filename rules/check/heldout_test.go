@@ -69,7 +69,7 @@ func TestHeldOut_Conditions(t *testing.T) {
 		}
 		return ok && cond == f[1] && rest == f[2], cond + " | " + rest
 	})
-	want(t, "conditions", held, 0.5)
+	want(t, "conditions", held, 0.95)
 }
 
 func TestHeldOut_Safety(t *testing.T) {
