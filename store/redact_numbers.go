@@ -1,0 +1,206 @@
+package store
+
+import "bytes"
+
+// maxGroups bounds the groups of digits that are looked at as one number.
+const maxGroups = 12
+
+// group is a run of digits in plain.
+type group struct{ lo, hi int }
+
+// numbers finds cards and telephones: groups of digits with single separators.
+func (r *redactor) numbers() {
+	for i := 0; i < len(r.plain); i++ {
+		if !isDigit(r.plain[i]) {
+			continue
+		}
+		groups := r.groups(i)
+		last := groups[len(groups)-1].hi
+		if r.standsAlone(groups[0].lo, last) {
+			r.classify(groups)
+		}
+		i = last
+	}
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWord(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+}
+
+// groups reads the groups from a digit on. Between two there may be a separator,
+// or one with a space or bracket beside it.
+func (r *redactor) groups(i int) []group {
+	b := r.plain
+	var gs []group
+	for len(gs) < maxGroups {
+		g := group{i, i}
+		for g.hi < len(b) && isDigit(b[g.hi]) {
+			g.hi++
+		}
+		gs = append(gs, g)
+		for i = g.hi; i < len(b) && i < g.hi+3 && bytes.IndexByte([]byte(" -./()"), b[i]) >= 0; i++ {
+		}
+		if i == g.hi || i >= len(b) || !isDigit(b[i]) {
+			break
+		}
+	}
+	return gs
+}
+
+// standsAlone reports whether the number is no part of a word, hexadecimal id or
+// the like.
+func (r *redactor) standsAlone(lo, hi int) bool {
+	b := r.plain
+	if lo > 0 && isWord(b[lo-1]) || hi < len(b) && isWord(b[hi]) {
+		return false
+	}
+	if lo > 1 && b[lo-1] == '-' && isWord(b[lo-2]) {
+		return false
+	}
+	return !(hi+1 < len(b) && b[hi] == '-' && isWord(b[hi+1]))
+}
+
+// classify adds what the groups are. Cards come first: they have a check digit.
+func (r *redactor) classify(gs []group) {
+	for i := range gs {
+		for j := len(gs); j > i; j-- {
+			if r.card(gs[i:j]) {
+				r.add(gs[i].lo, gs[j-1].hi, "card")
+				r.classify(gs[:i])
+				r.classify(gs[j:])
+				return
+			}
+		}
+	}
+	if len(gs) > 0 && r.phone(gs) {
+		lo := gs[0].lo
+		for lo > 0 && bytes.IndexByte([]byte("+("), r.plain[lo-1]) >= 0 {
+			lo--
+		}
+		r.add(lo, gs[len(gs)-1].hi, "phone")
+	}
+}
+
+// card is 13 to 19 digits that begin as issuers' numbers do and pass the check of
+// ISO/IEC 7812-1.
+func (r *redactor) card(gs []group) bool {
+	n := digits(gs)
+	if n < 13 || n > 19 || r.plain[gs[0].lo] < '2' || r.plain[gs[0].lo] > '6' {
+		return false
+	}
+	sum, k := 0, n
+	for _, g := range gs {
+		for _, c := range r.plain[g.lo:g.hi] {
+			d := int(c - '0')
+			if k%2 == 0 {
+				if d *= 2; d > 9 {
+					d -= 9
+				}
+			}
+			sum += d
+			k--
+		}
+	}
+	return sum%10 == 0
+}
+
+func digits(gs []group) int {
+	n := 0
+	for _, g := range gs {
+		n += g.hi - g.lo
+	}
+	return n
+}
+
+// phone is a number as people write telephones: with an international or trunk
+// prefix, or in the North American groups. It also takes US social security
+// numbers, which are written alike.
+func (r *redactor) phone(gs []group) bool {
+	n, b := digits(gs), r.plain
+	first := gs[0]
+	plus := first.lo > 0 && b[first.lo-1] == '+'
+	switch {
+	case len(gs) == 3 && size(gs, 3, 2, 4) && b[first.hi] == '-':
+		return true
+	case n < 8 || n > 15 || isDate(gs):
+		return false
+	case plus:
+		return true
+	case len(gs) >= 3 && size(gs[len(gs)-3:], 3, 3, 4) && len(gs) <= 4:
+		return true
+	}
+	return b[first.lo] == '0' && first.hi-first.lo >= 2 && !(len(gs) > 1 && b[first.hi] == '.' && len(gs) == 2)
+}
+
+func size(gs []group, ns ...int) bool {
+	for i, n := range ns {
+		if gs[i].hi-gs[i].lo != n {
+			return false
+		}
+	}
+	return true
+}
+
+// isDate tells 01.03.2026 and 2026-03-01 12:00 from telephones.
+func isDate(gs []group) bool {
+	if len(gs) < 3 {
+		return false
+	}
+	a, b, c := gs[0].hi-gs[0].lo, gs[1].hi-gs[1].lo, gs[2].hi-gs[2].lo
+	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && (c == 4 || c == 2 && len(gs) == 3)
+}
+
+// accounts finds IBANs: two capitals, two check digits, groups.
+func (r *redactor) accounts() {
+	b := r.plain
+	for i := 0; i+15 <= len(b); i++ {
+		if !isCapital(b[i]) || !isCapital(b[i+1]) || !isDigit(b[i+2]) || !isDigit(b[i+3]) || i > 0 && isWord(b[i-1]) {
+			continue
+		}
+		if hi := ibanEnd(b, i); hi > 0 {
+			r.add(i, hi, "account")
+			i = hi
+		}
+	}
+}
+
+func isCapital(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+// ibanEnd returns where the longest account number from i on ends that passes the
+// check of ISO 13616; 0 without one.
+func ibanEnd(b []byte, i int) int {
+	var chars []byte
+	end := 0
+	for j := i; j < len(b) && len(chars) < 34; j++ {
+		if b[j] == ' ' && j+1 < len(b) && (isCapital(b[j+1]) || isDigit(b[j+1])) {
+			continue
+		}
+		if !isCapital(b[j]) && !isDigit(b[j]) {
+			break
+		}
+		chars = append(chars, b[j])
+		whole := j+1 == len(b) || !isWord(b[j+1])
+		if len(chars) >= 15 && whole && mod97(chars) == 1 {
+			end = j + 1
+		}
+	}
+	return end
+}
+
+// mod97 is the remainder of the number that the account's characters stand for,
+// the first four last.
+func mod97(chars []byte) int {
+	n := 0
+	for _, part := range [][]byte{chars[4:], chars[:4]} {
+		for _, c := range part {
+			if isDigit(c) {
+				n = (n*10 + int(c-'0')) % 97
+			} else {
+				n = (n*100 + int(c-'A') + 10) % 97
+			}
+		}
+	}
+	return n
+}

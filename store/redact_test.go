@@ -1,0 +1,116 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"heed/store"
+)
+
+// TestRedact marks what is to go as «kind:secret»; all else stays.
+func TestRedact(t *testing.T) {
+	for _, marked := range []string{
+		"write to «email:john.doe+x@mail.example.com».",
+		"écris à «email:rené@société.example»!",
+		"a@b is no address, @home neither",
+		"call «phone:+49 171 1234567» now",
+		"call «phone:(555) 123-4567», or «phone:555-123-4567»",
+		"ruf «phone:0171/1234567» an",
+		"SSN «phone:123-45-6789»",
+		"on 01.03.2026 or 2026-03-01 12:00",
+		"order 12345678, 3.14159265358, 1770000000000",
+		"card «card:4111 1111 1111 1111» please",
+		"order 12 «card:4111-1111-1111-1111»",
+		"card 4111 1111 1111 1112 fails the check",
+		"«account:DE89 3704 0044 0532 0130 00» is mine",
+		"IBAN «account:GB82WEST12345698765432».",
+		"DE88 3704 0044 0532 0130 00 fails the check",
+		"key «key:sk-proj-abcdefghijklmnop1234»",
+		"«key:AKIAIOSFODNN7EXAMPLE»",
+		"Authorization: Bearer «key:abcdef.ghijkl-123456»",
+		"my password is «key:hunter2!»",
+		"the password is required",
+		`{"token":"«key:abc123xyz»","max_tokens":200,"id":"chatcmpl-123456789"}`,
+		`{"c":"\n«email:john@example.com»\n"}`,
+		`{"c":"«email:john\u0040example.com» \"x\""}`,
+		`{"id":"0171e8400-e29b-41d4-a716-446655440000"}`,
+		"«key:-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----»\nbye",
+		"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+		"日本語 «phone:0312345678» です",
+	} {
+		text, want := unmark(marked)
+		if got := string(store.Redact([]byte(text), nil)); got != want {
+			t.Errorf("%q\n got %q\nwant %q", text, got, want)
+		}
+	}
+	text, want := `{"card":4111111111111111,"n":1}`, `{"card":9999999999999999,"n":1}` // a number stays one
+	if got := string(store.Redact([]byte(text), nil)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+var marks = regexp.MustCompile(`«(\w+):([^»]*)»`)
+
+// unmark returns the text, and what is to become of it.
+func unmark(marked string) (text, want string) {
+	text = marks.ReplaceAllString(marked, "$2")
+	want = marks.ReplaceAllStringFunc(marked, func(m string) string {
+		part := marks.FindStringSubmatch(m)
+		return "[" + part[1] + strings.Repeat("*", len(part[2])-len(part[1])-2) + "]"
+	})
+	return text, want
+}
+
+func TestRedact_Custom(t *testing.T) {
+	custom := []*regexp.Regexp{regexp.MustCompile(`\bKD-\d+`)}
+	text, want := unmark(`{"c":"«custom:KD-471100» says é and \u0020«custom:KD-471101»"}`)
+	if got := string(store.Redact([]byte(text), custom)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := string(store.Redact([]byte("KD-1"), custom)); got != "****" {
+		t.Errorf("got %q, want stars where no marker fits", got)
+	}
+	same := []byte("nothing here")
+	if got := store.Redact(same, custom); &got[0] != &same[0] {
+		t.Error("a text without secrets was copied")
+	}
+}
+
+// FuzzRedact holds what Redact promises for any text.
+func FuzzRedact(f *testing.F) {
+	for _, s := range []string{
+		`{"messages":[{"content":"mail john@example.com, call +49 171 1234567"}]}`, `"\ud83d\ude00 4111 1111 1111 1111\u0000"`,
+		"DE89 3704 0044 0532 0130 00", `{"a":[4111111111111111,5500005555555559]}`, "password: abc123!\\", "\xff\xfe@x.y", `\u00e9@b.cd`, "-----BEGIN PRIVATE KEY-----",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		got := store.Redact(text, nil)
+		switch {
+		case !bytes.Equal(text, before):
+			t.Fatalf("%q was changed to %q", before, text)
+		case len(got) != len(text):
+			t.Fatalf("%q became %q: other length", text, got)
+		case json.Valid(text) && !json.Valid(got):
+			t.Fatalf("%q became %q: no JSON", text, got)
+		case utf8.Valid(text) && !utf8.Valid(got):
+			t.Fatalf("%q became %q: no UTF-8", text, got)
+		case !bytes.Equal(store.Redact(text, nil), got):
+			t.Fatalf("%q became %q, then %q", text, got, store.Redact(text, nil))
+		}
+	})
+}
+
+func BenchmarkRedact(b *testing.B) {
+	text := []byte(`{"messages":[{"role":"user","content":"` + strings.Repeat("Where is my parcel? It left on day 12.\\n", 80) + ` john@example.com"}]}`)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		store.Redact(text, nil)
+	}
+}
