@@ -209,7 +209,7 @@ func (s *state) like(cand *rules.Rule, among []*store.Proposal) *store.Proposal 
 // askAgain is how many distinct people must say the same after a rejection before
 // it is proposed again; rejectedKept how many rejections are remembered.
 const (
-	askAgain     = 3
+	askAgain     = 2
 	rejectedKept = 200
 )
 

@@ -35,6 +35,7 @@ type appState struct {
 	refreshed  refreshMark
 	fitted     time.Time // when the last refresh began
 	busy       bool      // a refresh is running; done tells its end
+	stale      bool      // another is due after it
 	done       chan refreshMark
 }
 

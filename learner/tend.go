@@ -66,6 +66,9 @@ func (l *Learner) tend(ctx context.Context) {
 			continue
 		}
 		moved := head != a.tended
+		if a.stale && !a.busy { // the rules changed while a fit was running
+			l.fail(ctx, name, "word statistics", l.refresh(ctx, name))
+		}
 		if !moved && !(a.dirty && due(a.looked, now, l.opt.RefreshEvery)) && !due(a.looked, now, fitIdle) {
 			continue
 		}
@@ -94,8 +97,11 @@ func due(last, now time.Time, every time.Duration) bool { return now.Sub(last) >
 // the traffic grew enough, and publishes them with the rules unchanged.
 func (l *Learner) refresh(ctx context.Context, app string) error {
 	a, err := l.current(ctx, app)
-	if err != nil || a.busy {
+	if err != nil {
 		return err
+	}
+	if a.stale = a.busy; a.busy {
+		return nil
 	}
 	if len(a.set.Rules) == 0 {
 		ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: 1})
