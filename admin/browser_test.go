@@ -92,10 +92,18 @@ func TestBrowser_Pictures(t *testing.T) {
 	if os.Getenv("HEED_SCREENSHOTS") == "" {
 		t.Skip("HEED_SCREENSHOTS names no folder")
 	}
-	b := start(t, nil)
+	b := start(t, func(o *Options) {
+		o.Ask = func(_ context.Context, x *store.Exchange, block string) (string, error) {
+			if strings.Contains(block, "refund") {
+				return "Your refund is on its way. A refund takes five working days.", nil
+			}
+			return x.Answer, nil
+		}
+	})
 	b.seed()
 	ctx := tab(t)
 	b.login(t, ctx, Owner)
+	b.shootTop(t, ctx)
 	seen := map[string]bool{}
 	xs, _, err := b.store.Exchanges(t.Context(), store.ExchangeFilter{App: "shop", Rule: b.anyRule(), Limit: 1})
 	if err != nil {
@@ -125,6 +133,25 @@ func TestBrowser_Pictures(t *testing.T) {
 	}
 	steps(t, ctx, "narrow", chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.srv.URL+"/inbox"))
 	shoot(t, ctx, "inbox-narrow")
+}
+
+// shootTop makes the README's picture: the first card of the inbox, and its answers
+// side by side.
+func (b *bench) shootTop(t *testing.T, ctx context.Context) {
+	t.Helper()
+	steps(t, ctx, "the README's size", chromedp.EmulateViewport(1280, 880))
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(os.Getenv("HEED_SCREENSHOTS"), "top.png"), png, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps(t, ctx, "compare", chromedp.Click(chromedp.CSS("button[name=compare]")), chromedp.WaitVisible(chromedp.CSS("[data-compared]")))
+	shoot(t, ctx, "compared")
+	steps(t, ctx, "the conflict", chromedp.Navigate(b.srv.URL+"/inbox"), chromedp.WaitVisible(chromedp.CSS("button[name=supersede]")),
+		chromedp.Click(chromedp.CSS("button[name=supersede]")), chromedp.WaitVisible(chromedp.CSS("#flash")))
+	shoot(t, ctx, "superseded")
 }
 
 func (b *bench) anyRule() string {

@@ -135,6 +135,16 @@ if (poll && !new URLSearchParams(location.search).has("after")) {
   setInterval(() => { if (!document.hidden) refresh(); }, Number(poll.dataset.poll));
 }
 
+// show puts a page that a form led to in the place of this one.
+function show(x) {
+  history.pushState(null, "", x.responseURL);
+  document.body.replaceWith(document.importNode(x.response.body, true));
+  document.title = x.response.title;
+  scrollTo(0, 0);
+  watchFlash();
+}
+addEventListener("popstate", () => location.reload());
+
 // Small forms answer in place.
 document.addEventListener("submit", async (e) => {
   const form = e.target;
@@ -150,7 +160,7 @@ document.addEventListener("submit", async (e) => {
     form.reset();
     document.activeElement?.blur();
     if (at === location.pathname) merge(x.response);
-    else location.assign(x.responseURL);
+    else show(x);
   } catch {
     location.reload();
   }
