@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"heed/store"
@@ -26,8 +27,11 @@ const (
 	connIdleTime = 5 * time.Minute
 )
 
-// newClient makes the client that the URL asks for. It does not connect.
+// newClient makes the client that the URL asks for. It does not connect. The
+// driver's own log, which goes to standard error, is turned off: what it would say
+// during an outage the store says once.
 func newClient(opt Options) (redis.UniversalClient, error) {
+	logging.Disable()
 	u, err := url.Parse(opt.URL)
 	if err != nil {
 		return nil, errors.New("redis store: the URL cannot be read (it is not shown, it may hold a password)")
@@ -162,6 +166,7 @@ func (s *Store) callFor(ctx context.Context, limit time.Duration, what string, f
 	defer cancel()
 	err := fn(c)
 	if lostConnection(err) && c.Err() == nil {
+		s.changes.resync() // the server may be another one now
 		err = fn(c)
 	}
 	s.metrics.call(what, start, err)

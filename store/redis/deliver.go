@@ -101,7 +101,10 @@ func (s *Store) deliverBatch(ctx context.Context) bool {
 		}
 	}
 	for _, it := range through {
-		if rec, err := json.Marshal(line{Token: it.line.Token, Done: true}); err == nil {
+		if it.acked || it.verdict[0] == "new" {
+			continue
+		}
+		if rec, err := json.Marshal(line{Token: it.line.Token, Refused: true}); err == nil {
 			s.journal.note(rec)
 		}
 	}

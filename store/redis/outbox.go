@@ -27,12 +27,11 @@ type item struct {
 	verdict []string
 }
 
-// line is a journal's record. With Done it says that the record of that token was
-// delivered or refused; it is written without hurry: what is delivered again
-// changes nothing.
+// line is a journal's record. With Refused it says that the server refused the
+// record of that token before it was acknowledged. It is written without hurry.
 type line struct {
 	Token    string          `json:"tok"`
-	Done     bool            `json:"done,omitempty"`
+	Refused  bool            `json:"refused,omitempty"`
 	App      string          `json:"app,omitempty"`
 	Feedback json.RawMessage `json:"feedback,omitempty"`
 	Retract  string          `json:"retract,omitempty"` // id
@@ -46,6 +45,21 @@ func newItem(l line, f *store.Feedback) (*item, error) {
 	return &item{line: l, f: f, rec: rec, synced: make(chan struct{}), parked: make(chan struct{}), settled: make(chan struct{})}, nil
 }
 
+// What was delivered stays in the journal for a while, and is delivered again
+// when the server was away or this process was: a server without an append-only
+// file, or one that took over before it had seen everything, may have lost it.
+// What it still has changes nothing.
+const (
+	keepDelivered      = 10 * time.Minute
+	keepDeliveredBytes = 16 << 20
+)
+
+// delivered is an item that the server has, or had.
+type delivered struct {
+	it *item
+	at time.Time
+}
+
 // outbox is what is not delivered yet, in order. Delivery is one goroutine, so
 // the order of one process stays.
 type outbox struct {
@@ -53,6 +67,8 @@ type outbox struct {
 
 	mu     sync.Mutex
 	order  []*item
+	kept   []delivered         // oldest first
+	keptN  int64               // bytes of kept
 	byID   map[[2]string]*item // app, id; feedback only
 	byKey  map[[2]string]*item // app, idempotency key
 	all    map[*item]bool      // also those that are not in the journal yet
@@ -69,20 +85,20 @@ func newOutbox() *outbox {
 // acknowledged.
 func (o *outbox) restore(records [][]byte) error {
 	var lines []line
-	done := map[string]bool{}
+	refused := map[string]bool{}
 	for _, rec := range records {
 		var l line
 		if err := json.Unmarshal(rec, &l); err != nil {
 			return fmt.Errorf("journal: %w: a record with a good checksum is no JSON: %v", store.ErrUnknown, err)
 		}
-		if l.Done {
-			done[l.Token] = true
+		if l.Refused {
+			refused[l.Token] = true
 		} else {
 			lines = append(lines, l)
 		}
 	}
 	for _, l := range lines {
-		if done[l.Token] {
+		if refused[l.Token] {
 			continue
 		}
 		var f *store.Feedback
@@ -113,7 +129,7 @@ func (o *outbox) reserve(it *item) {
 	if it.f == nil {
 		return
 	}
-	o.byID[[2]string{it.line.App, it.f.ID}] = it
+	o.byID[[2]string{it.line.App, it.f.ID}] = it // an earlier delivery of the same record gives way
 	if it.f.Key != "" {
 		if _, taken := o.byKey[[2]string{it.line.App, it.f.Key}]; !taken {
 			o.byKey[[2]string{it.line.App, it.f.Key}] = it
@@ -155,7 +171,9 @@ func (o *outbox) drop(it *item) {
 	if it.f == nil {
 		return
 	}
-	delete(o.byID, [2]string{it.line.App, it.f.ID})
+	if k := [2]string{it.line.App, it.f.ID}; o.byID[k] == it {
+		delete(o.byID, k)
+	}
 	if k := [2]string{it.line.App, it.f.Key}; o.byKey[k] == it {
 		delete(o.byKey, k)
 	}
@@ -165,7 +183,11 @@ func (o *outbox) drop(it *item) {
 func (o *outbox) records() ([][]byte, int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	recs := make([][]byte, 0, len(o.all))
+	o.prune(time.Now())
+	recs := make([][]byte, 0, len(o.all)+len(o.kept))
+	for _, d := range o.kept {
+		recs = append(recs, d.it.rec)
+	}
 	for _, it := range o.order {
 		recs = append(recs, it.rec)
 	}
@@ -174,7 +196,48 @@ func (o *outbox) records() ([][]byte, int64) {
 			recs = append(recs, it.rec)
 		}
 	}
-	return recs, o.bytes
+	return recs, o.bytes + o.keptN
+}
+
+// keep holds a delivered item for a while. The caller holds mu.
+func (o *outbox) keep(it *item, now time.Time) {
+	o.kept = append(o.kept, delivered{it, now})
+	o.keptN += int64(len(it.rec) + recordHead)
+	o.prune(now)
+}
+
+// prune forgets what was delivered long ago. The caller holds mu.
+func (o *outbox) prune(now time.Time) {
+	n := 0
+	for n < len(o.kept) && (o.keptN > keepDeliveredBytes || now.Sub(o.kept[n].at) > keepDelivered) {
+		o.keptN -= int64(len(o.kept[n].it.rec) + recordHead)
+		n++
+	}
+	clear(o.kept[:n])
+	o.kept = o.kept[n:]
+}
+
+// again queues what was delivered lately, in front of everything else.
+func (o *outbox) again() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var front []*item
+	for _, d := range o.kept {
+		it, err := newItem(d.it.line, d.it.f)
+		if err != nil {
+			return err
+		}
+		close(it.synced)
+		it.acked, it.queued = true, true
+		o.reserve(it)
+		front = append(front, it)
+	}
+	o.kept, o.keptN = nil, 0
+	o.order = append(front, o.order...)
+	if len(front) > 0 {
+		o.kick()
+	}
+	return nil
 }
 
 // failed notes that the server did not take what waits: nobody waits for it any
@@ -195,6 +258,7 @@ func (o *outbox) settle(batch []*item, verdicts [][]string, asAcked []bool) []*i
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.down = false
+	now := time.Now()
 	through := map[*item]bool{}
 	var out []*item
 	for i, it := range batch {
@@ -204,6 +268,9 @@ func (o *outbox) settle(batch []*item, verdicts [][]string, asAcked []bool) []*i
 		it.verdict = verdicts[i]
 		close(it.settled)
 		o.drop(it)
+		if it.acked || it.verdict[0] == "new" || it.verdict[0] == "same" {
+			o.keep(it, now)
+		}
 		through[it] = true
 		out = append(out, it)
 	}

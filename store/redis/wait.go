@@ -59,11 +59,13 @@ func (c *changes) begin() bool {
 	return missed
 }
 
-// set takes what was read, and wakes those who wait when it is a change.
-func (c *changes) set(sum uint64, missed bool) {
+// set takes what was read, and wakes those who wait when it is a change. back says
+// that the server lost something, or may have while it was away.
+func (c *changes) set(sum uint64, missed bool) (back bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if sum < c.sum || missed {
+	back = sum < c.sum || missed
+	if back {
 		c.offset += 1 + max(c.sum, sum) - sum
 	}
 	c.sum = sum
@@ -71,6 +73,7 @@ func (c *changes) set(sum uint64, missed bool) {
 		c.seq = next
 		c.fire()
 	}
+	return back
 }
 
 // fire wakes everybody. The caller holds mu.
@@ -182,7 +185,6 @@ func (s *Store) look(ctx context.Context) {
 	if err != nil {
 		if ctx.Err() == nil {
 			s.changes.resync()
-			s.apps.Clear() // it may come back without them
 		}
 		return
 	}
@@ -190,7 +192,12 @@ func (s *Store) look(ctx context.Context) {
 	for _, st := range states {
 		sum += st.seq
 	}
-	s.changes.set(sum, missed)
+	if s.changes.set(sum, missed) {
+		s.apps.Clear() // it may be without them
+		if err := s.out.again(); err != nil {
+			s.opt.Log.Error("what was delivered lately is not delivered again", "error", err)
+		}
+	}
 	s.out.kick()
 	if s.indexer != nil {
 		s.indexer.kick()
