@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,22 +193,31 @@ func (q *Queue) write(batch []*Exchange) {
 		q.opt.Prepare(batch)
 	}
 	err := q.store.WriteExchanges(ctx, batch)
-	if err != nil {
-		q.opt.Log.Error("exchanges not logged", "count", len(batch), "error", err)
-	}
+	lost := 0
 	q.mu.Lock()
 	for _, x := range batch {
-		if err != nil {
+		if isLost(x, err) {
 			q.gaps[x.App]++
+			lost++
 		}
 	}
 	q.mu.Unlock()
-	q.bytes.Add(-size)
 	if err != nil {
-		q.dropped.Add(int64(len(batch)))
-		return
+		q.opt.Log.Error("exchanges not logged", "count", lost, "error", err)
 	}
-	q.written.Add(int64(len(batch)))
+	q.bytes.Add(-size)
+	q.dropped.Add(int64(lost))
+	q.written.Add(int64(len(batch) - lost))
+}
+
+// isLost reports whether an exchange of a batch was not written, as the store's
+// answer to the batch says.
+func isLost(x *Exchange, err error) bool {
+	var skipped *SkippedError
+	if errors.As(err, &skipped) {
+		return slices.Contains(skipped.IDs, x.ID)
+	}
+	return err != nil
 }
 
 // noteGaps tells the store what was dropped; what it does not take stays for the

@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"heed/rules"
@@ -28,6 +29,17 @@ var (
 	ErrRetracted = errors.New("feedback was retracted by its author")   //
 	ErrTooLarge  = errors.New("larger than the store's documented cap") //
 )
+
+// SkippedError is what WriteExchanges returns when it wrote all but some
+// exchanges that cannot be encoded.
+type SkippedError struct {
+	IDs []string // of the exchanges that were left out; "" for one without an id
+	Err error    // why, joined
+}
+
+func (e *SkippedError) Error() string {
+	return fmt.Sprintf("%d exchanges skipped: %v", len(e.IDs), e.Err)
+}
 
 // Limits of what is kept. A backend cuts bodies and refuses the rest with
 // ErrTooLarge.
@@ -83,7 +95,7 @@ type ExchangeStore interface {
 	// can be written again after an error. Up to one second of it may be lost by
 	// kill -9 or power loss; a gap found at the next start is recorded (Gaps). One
 	// exchange that cannot be encoded does not stop the others: it is skipped and
-	// named in the error. Bodies, query and answer are cut to their limits.
+	// named in the error, a *SkippedError. Bodies, query and answer are cut to their limits.
 	WriteExchanges(ctx context.Context, xs []*Exchange) error
 
 	// Exchange returns one exchange with its bodies.

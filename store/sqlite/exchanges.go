@@ -18,18 +18,19 @@ func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error 
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	var errs []error
+	skipped := &store.SkippedError{}
 	for len(xs) > 0 {
 		part := xs[:min(len(xs), store.MaxBatchRecords)]
 		xs = xs[len(part):]
-		b, skipped := newBatch(part)
-		errs = append(errs, skipped...)
-		if err := s.log.change(ctx, quiet, b.insert); err != nil {
-			return errors.Join(append(errs, err)...)
+		if err := s.log.change(ctx, quiet, newBatch(part, skipped).insert); err != nil {
+			return err
 		}
 		s.dirty.Store(true)
 	}
-	return errors.Join(errs...)
+	if len(skipped.IDs) > 0 {
+		return skipped
+	}
+	return nil
 }
 
 // batch is what one transaction adds to the log.
@@ -41,17 +42,16 @@ type appBatch struct {
 	slots  [][]slot // of each chunk
 }
 
-// newBatch packs the exchanges app by app. It returns an error for each that
-// cannot be encoded.
-func newBatch(xs []*store.Exchange) (batch, []error) {
-	var errs []error
+// newBatch packs the exchanges app by app, but for those that cannot be encoded.
+func newBatch(xs []*store.Exchange, skipped *store.SkippedError) batch {
 	var order []string
 	byApp := map[string][]slot{}
 	known := make(map[[2]string]bool, len(xs))
 	for _, x := range xs {
 		sl, err := newSlot(x)
 		if err != nil {
-			errs = append(errs, err)
+			skipped.IDs = append(skipped.IDs, sl.x.ID)
+			skipped.Err = errors.Join(skipped.Err, err)
 			continue
 		}
 		key := [2]string{sl.x.App, sl.x.ID}
@@ -72,7 +72,7 @@ func newBatch(xs []*store.Exchange) (batch, []error) {
 		}
 		b = append(b, a)
 	}
-	return b, errs
+	return b
 }
 
 // split cuts slots into runs that fit a chunk.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,12 +57,13 @@ var exchangeCases = []Case{
 		ok(t, err)
 		same(t, n, int64(2)) // a clean Close is no gap
 	}},
-	{"WriteExchanges/Skip", "One exchange that cannot be encoded does not stop the others: it is skipped and named in the error.", func(t *testing.T, s store.Store) {
+	{"WriteExchanges/Skip", "One exchange that cannot be encoded does not stop the others: it is skipped and named in the error, a *SkippedError.", func(t *testing.T, s store.Store) {
 		good, bad, after := exchange("shop", 0), exchange("shop", 1), exchange("shop", 2)
 		bad.Decision.Rules[0].Propensity = math.NaN()
 		err := s.WriteExchanges(t.Context(), []*store.Exchange{good, bad, after})
-		if err == nil || !strings.Contains(err.Error(), bad.ID) {
-			t.Fatalf("got error %v, want one that names %s", err, bad.ID)
+		var skipped *store.SkippedError
+		if !errors.As(err, &skipped) || !slices.Equal(skipped.IDs, []string{bad.ID}) || !strings.Contains(err.Error(), bad.ID) {
+			t.Fatalf("got error %v, want a SkippedError that names %s", err, bad.ID)
 		}
 		same(t, exchangeIDs(list(t, s, store.ExchangeFilter{App: "shop"})), []string{after.ID, good.ID})
 	}},
