@@ -1,0 +1,312 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// slowest is how long any call may take during an outage: its time limit, and
+// that of a connection that was being made.
+const slowest = 3 * time.Second
+
+// outages break a running server and mend it again.
+var outages = map[string]struct {
+	breaks, mends func(*server)
+}{
+	"stopped": {(*server).stop, (*server).start},
+	"paused":  {func(s *server) { s.signal(syscall.SIGSTOP) }, func(s *server) { s.signal(syscall.SIGCONT) }},
+	"read-only": {
+		func(s *server) {
+			s.do("CONFIG", "SET", "replica-serve-stale-data", "yes")
+			s.do("REPLICAOF", "127.0.0.1", "1")
+		},
+		func(s *server) { s.do("REPLICAOF", "NO", "ONE") },
+	},
+	"full": {
+		func(s *server) { s.do("CONFIG", "SET", "maxmemory", "1") },
+		func(s *server) { s.do("CONFIG", "SET", "maxmemory", "0") },
+	},
+	"wrong password": {
+		func(s *server) { s.do("CONFIG", "SET", "requirepass", "other"); s.cut() },
+		func(s *server) { s.do("CONFIG", "SET", "requirepass", "") },
+	},
+	"disconnecting": {(*server).cut, func(*server) {}},
+}
+
+// do runs a command on the server's own connection.
+func (s *server) do(args ...any) {
+	s.tb.Helper()
+	if err := s.raw.Do(context.Background(), args...).Err(); err != nil {
+		s.tb.Fatalf("%v: %v", args, err)
+	}
+}
+
+// cut ends every other client's connection.
+func (s *server) cut() {
+	s.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	s.do("CLIENT", "KILL", "TYPE", "pubsub")
+}
+
+// bounded fails when fn takes longer than an outage may make it.
+func bounded(t *testing.T, what string, fn func() error) error {
+	t.Helper()
+	start := time.Now()
+	err := fn()
+	if took := time.Since(start); took > slowest {
+		t.Errorf("%s took %s, at most %s", what, took, slowest)
+	}
+	return err
+}
+
+func rule(action string) rules.Rule {
+	return rules.Rule{ID: "r_aaaaaaaaaaaaaaaaaaaaaaaaaa", Version: 1, App: "shop", State: rules.Active, Action: action, Scope: rules.Scope{Always: true}}
+}
+
+// publish puts a set with word statistics in force.
+func publish(t *testing.T, s *Store, base rules.Epoch, action string) rules.Head {
+	t.Helper()
+	hash, err := s.PutBlob(t.Context(), "shop", []byte("words of "+action))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Publish(t.Context(), "shop", base, &rules.Set{App: "shop", Rules: []rules.Rule{rule(action)}, Stats: hash}, store.Audit{Actor: "ann", Action: "publish"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// inForce reads all of what is in force, as a gateway does.
+func inForce(s *Store) (rules.Head, error) {
+	ctx := context.Background()
+	h, err := s.Head(ctx, "shop")
+	if err != nil {
+		return h, err
+	}
+	set, err := s.Set(ctx, "shop", h.Hash)
+	if err != nil {
+		return h, err
+	}
+	_, err = s.Blob(ctx, "shop", set.Stats)
+	return h, err
+}
+
+// With the server stopped, paused, read-only, full, or refusing the password:
+// nothing hangs, feedback is acknowledged, what is in force stays (also across a
+// restart of the process), and everything converges when the server is back.
+func TestStore_Outages(t *testing.T) {
+	for name, o := range outages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := startServer(t)
+			opt := srv.options(t)
+			s, other := open(t, opt), open(t, withDir(opt, t.TempDir()))
+			want := publish(t, other, 0, "Be brief.")
+			if h, err := inForce(s); err != nil || h != want {
+				t.Fatalf("in force before: %v %v, want %v", h, err, want)
+			}
+			acked := say(t, s, 3, "before")
+			o.breaks(srv)
+			acked = append(acked, say(t, s, 5, "during")...)
+			checkInForce(t, s, want)
+			err := bounded(t, "WriteExchanges", func() error { return s.WriteExchanges(context.Background(), []*store.Exchange{{ID: "x", App: "shop"}}) })
+			if err == nil && name != "disconnecting" {
+				t.Error("WriteExchanges: no error")
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, opt)
+			checkInForce(t, s, want)
+			acked = append(acked, say(t, s, 5, "restarted")...)
+			seq, _ := s.changes.now()
+			o.mends(srv)
+			wait, cancel := context.WithTimeout(t.Context(), testWait)
+			defer cancel()
+			if _, err := s.Wait(wait, seq); err != nil {
+				t.Errorf("Wait after the outage: %v", err)
+			}
+			arrived(t, srv, other, acked)
+			next := publish(t, other, 1, "Be kind.")
+			srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
+		})
+	}
+}
+
+func withDir(opt Options, dir string) Options {
+	opt.Dir = dir
+	return opt
+}
+
+// say adds n feedback records and returns those that were acknowledged: all, for
+// the journal has room.
+func say(t *testing.T, s *Store, n int, when string) said {
+	t.Helper()
+	var acked said
+	for i := range n {
+		text := fmt.Sprint(when, i)
+		err := bounded(t, "AddFeedback", func() error {
+			f, created, err := s.AddFeedback(context.Background(), &store.Feedback{App: "shop", Source: "api", Key: text, Digest: text, Comment: text})
+			if err == nil && !created {
+				return errors.New("not created")
+			}
+			if err == nil {
+				acked = append(acked, [2]string{f.ID, text})
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("feedback %s: %v", text, err)
+		}
+	}
+	return acked
+}
+
+// said are ids and comments of acknowledged feedback.
+type said [][2]string
+
+func checkInForce(t *testing.T, s *Store, want rules.Head) {
+	t.Helper()
+	err := bounded(t, "reading what is in force", func() error {
+		h, err := inForce(s)
+		if err == nil && h != want {
+			err = fmt.Errorf("got %v, want %v", h, want)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("in force during the outage: %v", err)
+	}
+}
+
+// arrived waits until every acknowledged record is on the server, and checks
+// that each is there once and pending once.
+func arrived(t *testing.T, srv *server, s *Store, acked said) {
+	t.Helper()
+	for _, a := range acked {
+		srv.await("feedback "+a[1], func() bool {
+			f, err := s.FeedbackByID(context.Background(), "shop", a[0])
+			return err == nil && f.Comment == a[1]
+		})
+	}
+	fs, err := s.Pending(t.Context(), "w", store.MaxPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, f := range fs {
+		seen[f.Comment]++
+	}
+	if len(fs) != len(acked) {
+		t.Errorf("%d records are pending, %d were acknowledged", len(fs), len(acked))
+	}
+	for _, a := range acked {
+		if seen[a[1]] != 1 {
+			t.Errorf("feedback %s is pending %d times", a[1], seen[a[1]])
+		}
+	}
+}
+
+// Feedback whose key another process used during the outage: the same digest is
+// one record that both ids lead to; another digest keeps both.
+func TestStore_AddFeedback_SameKeyDuringOutage(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	a, b := open(t, opt), open(t, withDir(opt, t.TempDir()))
+	srv.stop()
+	add := func(s *Store, digest string) *store.Feedback {
+		t.Helper()
+		f, created, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Key: "k" + digest[:1], Digest: digest, Comment: digest})
+		if err != nil || !created {
+			t.Fatalf("digest %s: created %v, %v", digest, created, err)
+		}
+		return f
+	}
+	one, two := add(a, "1"), add(b, "1")
+	three, four := add(a, "2"), add(b, "2 other")
+	_, _, err := a.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Key: "k1", Digest: "9"})
+	if !errors.Is(err, store.ErrReused) {
+		t.Errorf("a key that this process knows, with another digest: %v", err)
+	}
+	if f, created, err := a.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Key: "k1", Digest: "1"}); err != nil || created || f.ID != one.ID {
+		t.Errorf("the same again: %v %v %v", f, created, err)
+	}
+	srv.start()
+	third := open(t, withDir(opt, t.TempDir()))
+	read := func(id string) *store.Feedback {
+		t.Helper()
+		var f *store.Feedback
+		srv.await("feedback", func() (ok bool) {
+			var err error
+			f, err = third.FeedbackByID(t.Context(), "shop", id)
+			return err == nil
+		})
+		return f
+	}
+	if x, y := read(one.ID), read(two.ID); x.ID != y.ID {
+		t.Errorf("the same feedback twice: %s and %s", x.ID, y.ID)
+	}
+	if x, y := read(three.ID), read(four.ID); x.Comment != "2" || y.Comment != "2 other" {
+		t.Errorf("got %q and %q: what was acknowledged is lost", x.Comment, y.Comment)
+	}
+	if err := third.Retract(t.Context(), "shop", two.ID); err != nil {
+		t.Errorf("retract by the second id: %v", err)
+	}
+}
+
+// A server that comes back without its data gets again what was delivered lately,
+// and does not take the rules out of force.
+func TestStore_ServerLosesItsData(t *testing.T) {
+	srv := startServer(t, "--appendonly", "no")
+	s := open(t, srv.options(t))
+	want := publish(t, s, 0, "Be brief.")
+	if _, err := inForce(s); err != nil {
+		t.Fatal(err)
+	}
+	acked := say(t, s, 5, "early")
+	srv.stop()
+	srv.start()
+	arrived(t, srv, s, acked)
+	checkInForce(t, s, want)
+	next := publish(t, s, 0, "Be kind.")
+	srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
+}
+
+// Without pub/sub a change is seen by polling.
+func TestStore_Wait_PubSubBlocked(t *testing.T) {
+	srv := startServer(t)
+	srv.do("ACL", "SETUSER", "default", "resetchannels")
+	opt := srv.options(t)
+	s, other := open(t, opt), open(t, withDir(opt, t.TempDir()))
+	for base := range rules.Epoch(3) {
+		start := time.Now()
+		want := publish(t, other, base, fmt.Sprint("Rule ", base, "."))
+		srv.await("the set", func() bool {
+			seq, _ := s.changes.now()
+			h, err := inForce(s)
+			return seq > 0 && err == nil && h == want
+		})
+		seq, _ := s.changes.now()
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("epoch %d was seen after %s (number %d)", want.Epoch, took, seq)
+		}
+	}
+	seq, err := s.Wait(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	publish(t, other, 3, "Last.")
+	ctx, cancel := context.WithTimeout(t.Context(), testWait)
+	defer cancel()
+	if _, err := s.Wait(ctx, seq); err != nil || time.Since(start) > 2*time.Second {
+		t.Errorf("Wait: %v after %s", err, time.Since(start))
+	}
+}
