@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A few runs find the great differences; the published table has a thousand.
+func TestEffectCommand_Run(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "effect.json")
+	var out bytes.Buffer
+	if err := run([]string{"effect", "--runs", "40", "--looks", "300", "--with", "0.5", "--with", "0.45", "--json", path}, &out); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Results []effectResult }
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Results) != 2*len(simulatedRules) {
+		t.Fatalf("got %d results, want one of each rule and split", len(got.Results))
+	}
+	for _, r := range got.Results {
+		switch {
+		case r.With == r.Without && (r.Helps+r.Harms > 0.2 || r.Covered < 0.8):
+			t.Errorf("%s is called: %+v", r.Name, r)
+		case r.With > r.Without && (r.Helps < 0.6 || r.Harms > 0.05):
+			t.Errorf("%s is not recognised: %+v", r.Name, r)
+		case r.With-r.Without < -0.35 && (r.Paused < 0.9 || r.Helps > 0.05 || r.Exposed > 60):
+			t.Errorf("%s is not paused: %+v", r.Name, r)
+		}
+	}
+	if !strings.Contains(out.String(), "harmful, drastic (90 → 40 %), 50 % get it: paused within 200 in 100.0 %, want 95") {
+		t.Errorf("the musts are not printed:\n%s", &out)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		in   []int
+		want int
+	}{{[]int{5, 0, 3}, 5}, {[]int{0, 0, 3}, 0}, {[]int{1, 0}, 0}, {[]int{9, 1, 4}, 4}} {
+		if got := median(c.in); got != c.want {
+			t.Errorf("median of %v is %d, want %d", c.in, got, c.want)
+		}
+	}
+}
