@@ -35,7 +35,7 @@ type Options struct {
 	Registerer   prometheus.Registerer      // nil: metrics are not exported
 	Worker       string                     // name among the learners of one store; default a fresh id
 	Apps         func(app string) AppPolicy // nil: DefaultPolicy for every app
-	RefreshEvery time.Duration              // how often word statistics and ratings are looked at; default 30s
+	RefreshEvery time.Duration              // how often the effects of rules are looked at; default 30s
 	Poll         time.Duration              // longest wait for a change; default 1s
 	Now          func() time.Time           // default time.Now
 	Model        *Model                     // nil: no model is asked

@@ -36,6 +36,7 @@ type appState struct {
 	fitted     time.Time // when the last refresh began
 	busy       bool      // a refresh is running; done tells its end
 	stale      bool      // another is due after it
+	fitTook    time.Duration
 	done       chan refreshMark
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"heed/rules"
@@ -19,6 +21,9 @@ const (
 	fitTexts     = 1000             // of these with the text of the turn
 	fitPage      = 50               // of these read at once: bodies may be a MiB
 	fitTextBytes = 16 << 10         // of one text
+	fitProposals = 200              // newest open proposals whose scopes are fitted too
+	fitPause     = 2 * time.Second  // between fits while proposals change, and
+	fitRest      = 4                // so many times as long as the last fit took
 	fitEarly     = 200              // requests below which growth is looked for at every round
 	fitGrowth    = 1.2              // fit again when there are so many times more requests
 	fitIdle      = 10 * time.Minute // look for growth at least so often
@@ -28,7 +33,8 @@ const (
 
 // refreshMark is what the last refresh was made of.
 type refreshMark struct {
-	rules   string // hash of the set without its statistics
+	rules   string // names the scopes
+	took    time.Duration
 	queries int
 }
 
@@ -52,7 +58,8 @@ func (l *Learner) tend(ctx context.Context) {
 		}
 		select {
 		case a.refreshed = <-a.done:
-			a.busy = false
+			a.busy, a.fitTook = false, a.refreshed.took
+			a.dirty = a.dirty || a.refreshed.rules == "" // it failed
 		default:
 		}
 		l.fail(ctx, name, "drafts", l.drafting(ctx, name))
@@ -69,7 +76,7 @@ func (l *Learner) tend(ctx context.Context) {
 		if a.stale && !a.busy { // the rules changed while a fit was running
 			l.fail(ctx, name, "word statistics", l.refresh(ctx, name))
 		}
-		if !moved && !(a.dirty && due(a.looked, now, l.opt.RefreshEvery)) && !due(a.looked, now, fitIdle) {
+		if !moved && !(a.dirty && due(a.looked, now, max(fitPause, fitRest*a.fitTook))) && !due(a.looked, now, fitIdle) {
 			continue
 		}
 		a.looked, a.dirty, a.tended = now, false, head
@@ -103,15 +110,14 @@ func (l *Learner) refresh(ctx context.Context, app string) error {
 	if a.stale = a.busy; a.busy {
 		return nil
 	}
-	if len(a.set.Rules) == 0 {
-		ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: 1})
-		if err != nil || len(ps) == 0 {
-			return err // nothing to match yet
-		}
+	ps, _, err := l.opt.Store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: fitProposals})
+	if err != nil {
+		return err
 	}
-	bare := *a.set
-	bare.Stats = ""
-	now := bare.Hash()
+	scopes, now := fitScopes(a.set, ps)
+	if len(scopes) == 0 {
+		return nil // nothing to match yet
+	}
 	if now == a.refreshed.rules && a.refreshed.queries >= fitEarly && !due(a.fitted, l.now(), fitIdle) {
 		return nil
 	}
@@ -119,22 +125,43 @@ func (l *Learner) refresh(ctx context.Context, app string) error {
 	if now != last.rules {
 		last.queries = 0 // other rules are reason enough
 	}
-	scopes, _ := rules.Scopes(a.set)
 	a.busy, a.fitted = true, l.now()
 	l.side.Add(1)
 	go func() { // ends within fitTime after the fitting, which takes seconds; Run waits for it
 		defer l.side.Done()
 		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), fitTime)
 		defer cancel()
+		start := time.Now()
 		mark, err := l.fit(c, app, scopes, last)
 		l.fail(c, app, "word statistics", err)
 		mark.rules = now
 		if err != nil {
 			mark = refreshMark{} // try again at the next round
 		}
+		mark.took = time.Since(start)
 		a.done <- mark
 	}()
 	return nil
+}
+
+// fitScopes are the scopes of the rules in force and of the newest open proposals,
+// so that a proposal's topic is no rival of it when it is approved, and a hash that
+// names them. Unsafe and contradicting proposals are left out: they would take
+// requests from rules in force.
+func fitScopes(set *rules.Set, open []*store.Proposal) ([]match.Scope, string) {
+	bare := rules.Set{App: set.App, Rules: slices.Clone(set.Rules)}
+	for _, p := range open {
+		if r := p.Rule(); r != nil && set.Rule(r.ID) == nil && len(p.Problems)+len(p.Conflicts) == 0 {
+			bare.Rules = append(bare.Rules, *r)
+		}
+	}
+	slices.SortFunc(bare.Rules, func(a, b rules.Rule) int { return strings.Compare(a.ID, b.ID) })
+	scopes, _ := rules.Scopes(&bare)
+	names := fnv.New128a()
+	for _, s := range scopes {
+		fmt.Fprintf(names, "%q %q %q %q\n", s.ID, s.AppliesWhen, s.Examples, s.Counterexamples)
+	}
+	return scopes, fmt.Sprintf("%x", names.Sum(nil))
 }
 
 // fit reads the traffic, fits statistics to it and publishes them, unless there is
