@@ -24,7 +24,7 @@ type call struct {
 	app   *app
 	conn  *clientConn
 	at    carrier
-	set   *rules.Compiled // the one rule set that this call sees
+	set   *inForce // the one rule set that this call sees
 	start time.Time
 	api   wire.API
 	rel   string // path below /v1
@@ -33,6 +33,7 @@ type call struct {
 	head  bool   // method HEAD
 
 	body    []byte // the client's, read whole; nil when it is streamed
+	client  bodyReader
 	upload  io.Reader
 	size    int // of upload, -1 unknown
 	held    int64
@@ -40,6 +41,8 @@ type call struct {
 	parsed  bool
 	turns   []string
 	buf     rules.Buffer
+	given   string // the rules for this unit, and those withheld, as the headers have them
+	holdout string
 	block   string
 	patched []byte
 	tokens  float64 // estimated of this call
@@ -90,11 +93,11 @@ func (g *Gateway) serve(ctx *fasthttp.RequestCtx, cfg *config, path, rel, query 
 }
 
 func (c *call) reset(g *Gateway, cfg *config, ctx *fasthttp.RequestCtx, path, rel, query string) {
-	turns, patched := c.turns[:0], c.patched[:0]
+	turns, patched, tries := c.turns[:0], c.patched[:0], c.tries[:0]
 	if cap(patched) > keepBuffer {
 		patched = nil
 	}
-	*c = call{g: g, cfg: cfg, req: c.req, buf: c.buf, turns: turns, patched: patched}
+	*c = call{g: g, cfg: cfg, req: c.req, buf: c.buf, turns: turns, patched: patched, tries: tries}
 	c.start = time.Now()
 	c.rel, c.query = rel, query
 	c.api, c.named = wire.APIOf(path)
@@ -170,7 +173,8 @@ func (c *call) read(ctx *fasthttp.RequestCtx) *Error {
 		}
 		return c.parse()
 	}
-	r := &bodyReader{r: stream, conn: c.conn, count: &c.x.RequestBytes}
+	c.client = bodyReader{r: stream, conn: c.conn, count: &c.x.RequestBytes}
+	r := &c.client
 	if c.api == wire.Other || int64(n) > c.g.opt.Limits.Body {
 		c.upload, c.size = r, n
 		return c.charge()
@@ -272,7 +276,8 @@ func (c *call) decide(ctx *fasthttp.RequestCtx) *Error {
 	if c.parsed && c.api != wire.Embeddings {
 		*d = c.set.Decide(&c.x.Facts, &c.buf)
 		d.Observed = c.app.Rules == Observe
-		c.block = c.set.Render(d)
+		c.given, c.holdout = c.set.names(d.Rules)
+		c.block = c.set.block(c.given, d)
 	}
 	if e := c.route(); e != nil {
 		return e

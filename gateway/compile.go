@@ -26,6 +26,8 @@ type config struct {
 	aliases   map[string]*alias
 	origins   map[string]bool // of all apps: a preflight carries no key
 	signer    *signer
+
+	feedbackURL string
 }
 
 // app is an App at work. Its state outlives a reload.
@@ -53,7 +55,7 @@ type alias struct {
 func compile(opt *Options, old *config) (*config, error) {
 	c := &config{
 		opt: opt, apps: map[string]*app{}, keys: map[[32]byte]*appKey{}, upstreams: map[string]*upstream{},
-		aliases: map[string]*alias{}, origins: map[string]bool{},
+		aliases: map[string]*alias{}, origins: map[string]bool{}, feedbackURL: strings.TrimRight(opt.PublicURL, "/") + "/heed/feedback",
 	}
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

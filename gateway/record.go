@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"strings"
-
 	"github.com/valyala/fasthttp"
 
 	"heed/rules"
@@ -15,45 +13,20 @@ func (c *call) sayWhat(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	d := &c.x.Decision
 	if c.log {
-		h.Set("Heed-Feedback-Url", c.cfg.opt.PublicURL+"/heed/feedback")
-		h.Set("Heed-Feedback-Token", c.cfg.signer.sign(c.app.Name, c.x.ID, c.x.Facts.User, c.start))
+		var token [maxToken]byte
+		h.Set("Heed-Feedback-Url", c.cfg.feedbackURL)
+		h.SetBytesV("Heed-Feedback-Token", c.cfg.signer.append(token[:0], c.app.Name, c.x.ID, c.x.Facts.User, c.start))
 	}
-	h.Set("Heed-Ruleset", c.x.Head.String())
+	h.Set("Heed-Ruleset", c.set.name)
 	if t := d.Target; t.Upstream != "" {
 		h.Set("Heed-Target", t.Upstream+"/"+t.Model)
 	}
-	if len(d.Rules) == 0 {
-		return
+	if c.given != "" && !d.Observed && !d.Resent {
+		h.Set("Heed-Rules", c.given)
 	}
-	applied, held := c.names(d.Rules)
-	if applied != "" {
-		h.Set("Heed-Rules", applied)
+	if c.holdout != "" {
+		h.Set("Heed-Holdout", c.holdout)
 	}
-	if held != "" {
-		h.Set("Heed-Holdout", held)
-	}
-}
-
-// names lists the rules that were injected and those withheld from this unit.
-func (c *call) names(ds []rules.RuleDecision) (applied, held string) {
-	var a, w strings.Builder
-	add := func(b *strings.Builder, d rules.RuleDecision) {
-		if b.Len() > 0 {
-			b.WriteString(", ")
-		}
-		r := rules.Rule{ID: d.ID, Version: d.Version}
-		b.WriteString(r.Ref())
-	}
-	injects := !c.x.Decision.Observed && !c.x.Decision.Resent
-	for _, d := range ds {
-		switch {
-		case d.Withheld:
-			add(&w, d)
-		case injects:
-			add(&a, d)
-		}
-	}
-	return a.String(), w.String()
 }
 
 // record gives the row to the queue. What takes time is left to prepare.

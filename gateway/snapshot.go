@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 // appState is what an app has besides its configuration; it outlives reloads.
 type appState struct {
 	name     string
-	set      atomic.Pointer[rules.Compiled] // in force; swapped whole, never nil
-	loaded   atomic.Bool                    // set came from the store
-	common   sketch                         // values that too many requests share
+	set      atomic.Pointer[inForce] // swapped whole, never nil
+	loaded   atomic.Bool             // set came from the store
+	common   sketch                  // values that too many requests share
 	inFlight atomic.Int64
 }
 
@@ -26,8 +27,61 @@ func newAppState(name string) *appState {
 	if err != nil {
 		panic("BUG: compile an empty rule set: " + err.Error())
 	}
-	s.set.Store(empty)
+	s.set.Store(newInForce(empty))
 	return s
+}
+
+// inForce is a compiled set with the texts that every request of it needs.
+type inForce struct {
+	*rules.Compiled
+	name   string            // of the head, as the header has it
+	refs   map[string]string // rule id to id@version
+	blocks sync.Map          // injected block by the header that lists its rules
+	kept   atomic.Int32      // entries of blocks
+}
+
+const maxBlocks = 1000 // of one set; others are rendered each time
+
+func newInForce(c *rules.Compiled) *inForce {
+	f := &inForce{Compiled: c, name: c.Head().String(), refs: map[string]string{}}
+	for i := range c.Set().Rules {
+		r := &c.Set().Rules[i]
+		f.refs[r.ID] = r.Ref()
+	}
+	return f
+}
+
+// names lists the rules that are for this unit, in injected order, and those
+// withheld from it, as the headers have them.
+func (f *inForce) names(ds []rules.RuleDecision) (given, held string) {
+	for _, d := range ds {
+		to := &given
+		if d.Withheld {
+			to = &held
+		}
+		if *to == "" {
+			*to = f.refs[d.ID]
+		} else {
+			*to += ", " + f.refs[d.ID]
+		}
+	}
+	return given, held
+}
+
+// block is the text to inject for d, whose rules given lists. Within a set the
+// list says what the block is.
+func (f *inForce) block(given string, d *rules.Decision) string {
+	if given == "" || d.Observed {
+		return ""
+	}
+	if b, ok := f.blocks.Load(given); ok {
+		return b.(string)
+	}
+	b := f.Render(d)
+	if f.kept.Add(1) <= maxBlocks {
+		f.blocks.Store(given, b)
+	}
+	return b
 }
 
 // Times of refreshing rule sets.
@@ -83,7 +137,7 @@ func (g *Gateway) load(ctx context.Context, s *appState) error {
 	if err != nil {
 		return err
 	}
-	s.set.Store(c)
+	s.set.Store(newInForce(c))
 	s.loaded.Store(true)
 	g.metrics.reloads.WithLabelValues("ok").Inc()
 	g.log.Info("rule set in force", "app", s.name, "ruleset", head.String(), "rules", len(set.Rules))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"heed/rules"
 	"heed/store"
@@ -23,6 +24,7 @@ type memStore struct {
 	rows     map[string]*store.Exchange
 	feedback map[string]*store.Feedback
 	gaps     int64
+	forget   atomic.Bool // rows are not kept
 }
 
 func newMemStore() *memStore {
@@ -97,6 +99,9 @@ func (m *memStore) WriteExchanges(_ context.Context, xs []*store.Exchange) error
 	defer m.mu.Unlock()
 	if m.err != nil {
 		return m.err
+	}
+	if m.forget.Load() {
+		return nil
 	}
 	for _, x := range xs {
 		m.rows[x.ID] = x

@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,13 +43,14 @@ type tokenClaims struct {
 
 // signer signs tokens with the first key and accepts all.
 type signer struct {
-	keys []tokenKey
+	keys []*tokenKey
 	ttl  time.Duration
 }
 
 type tokenKey struct {
-	id  [4]byte
-	key []byte
+	id   [4]byte
+	key  []byte
+	macs sync.Pool // of hash.Hash, keyed: keying costs as much as signing
 }
 
 // newSigner checks the keys. Without any it makes one, so that tokens live until
@@ -70,7 +73,7 @@ func newSigner(keys []Secret, ttl time.Duration) (*signer, error) {
 			return nil, fmt.Errorf("token key %d is one byte repeated; draw it at random", i+1)
 		}
 		sum := sha256.Sum256([]byte("heed-token-key-v1\n" + k))
-		s.keys = append(s.keys, tokenKey{[4]byte(sum[:4]), []byte(k)})
+		s.keys = append(s.keys, &tokenKey{id: [4]byte(sum[:4]), key: []byte(k)})
 	}
 	return s, nil
 }
@@ -86,8 +89,13 @@ func repeats(s string) bool {
 
 // sign makes the token for an exchange; user is a UserHash or "".
 func (s *signer) sign(app, exchange, user string, now time.Time) string {
+	return string(s.append(nil, app, exchange, user, now))
+}
+
+// append appends the token for an exchange to dst.
+func (s *signer) append(dst []byte, app, exchange, user string, now time.Time) []byte {
 	var buf [maxToken]byte
-	k := &s.keys[0]
+	k := s.keys[0]
 	b := append(append(buf[:0], tokenVersion), k.id[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(now.Add(s.ttl).Unix()))
 	id, err := uuid.Parse(exchange)
@@ -96,11 +104,24 @@ func (s *signer) sign(app, exchange, user string, now time.Time) string {
 	}
 	b = append(b, id[:]...)
 	var u [16]byte
-	_, _ = hex.Decode(u[:], []byte(user))
+	if _, err := hex.Decode(u[:], []byte(user)); err != nil {
+		panic("BUG: user hash " + user)
+	}
 	b = append(append(b, u[:]...), app...)
-	m := hmac.New(sha256.New, k.key)
+	return base64.RawURLEncoding.AppendEncode(dst, k.sum(b, b))
+}
+
+// sum appends the HMAC of b to dst.
+func (k *tokenKey) sum(dst, b []byte) []byte {
+	m, ok := k.macs.Get().(hash.Hash)
+	if !ok {
+		m = hmac.New(sha256.New, k.key)
+	}
+	m.Reset()
 	m.Write(b)
-	return base64.RawURLEncoding.EncodeToString(m.Sum(b))
+	dst = m.Sum(dst)
+	k.macs.Put(m)
+	return dst
 }
 
 // open checks a token.
@@ -114,14 +135,11 @@ func (s *signer) open(token string, now time.Time) (tokenClaims, error) {
 	}
 	at := len(b) - sha256.Size
 	payload, sum := b[:at], b[at:]
-	for i := range s.keys {
-		k := &s.keys[i]
+	for _, k := range s.keys {
 		if [4]byte(payload[1:5]) != k.id {
 			continue
 		}
-		m := hmac.New(sha256.New, k.key)
-		m.Write(payload)
-		if !hmac.Equal(m.Sum(nil), sum) {
+		if !hmac.Equal(k.sum(nil, payload), sum) {
 			continue
 		}
 		c := tokenClaims{
