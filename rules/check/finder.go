@@ -28,34 +28,64 @@ func each(patterns ...string) finders {
 		if err != nil {
 			panic("BUG: pattern: " + err.Error())
 		}
-		fs[i] = finder{re: regexp.MustCompile(p), need: literalsOf(parsed).groups()}
+		need := literalsOf(parsed).groups()
+		slices.SortStableFunc(need, func(a, b []string) int { return len(a) - len(b) })
+		fs[i] = finder{re: regexp.MustCompile(p), need: need}
 	}
 	return fs
 }
 
-// maybe reports whether text can hold a match.
-func (f *finder) maybe(text string) bool {
+// A sight is a text and which pairs of neighbouring bytes stand in it (a Bloom
+// filter of one hash), so that most literals are dismissed without a scan.
+type sight struct {
+	text  string
+	pairs [128]uint64
+}
+
+func look(text string) *sight {
+	v := &sight{text: text}
+	for i := 1; i < len(text); i++ {
+		h := pairHash(text[i-1], text[i])
+		v.pairs[h>>6] |= 1 << (h & 63)
+	}
+	return v
+}
+
+func pairHash(a, b byte) uint16 { return (uint16(a)*211 + uint16(b)) & 8191 }
+
+// has reports whether w stands in the text.
+func (v *sight) has(w string) bool {
+	for i := 1; i < len(w); i++ {
+		if h := pairHash(w[i-1], w[i]); v.pairs[h>>6]&(1<<(h&63)) == 0 {
+			return false
+		}
+	}
+	return strings.Contains(v.text, w)
+}
+
+// maybe reports whether the text can hold a match.
+func (f *finder) maybe(v *sight) bool {
 	for _, group := range f.need {
-		if !slices.ContainsFunc(group, func(w string) bool { return strings.Contains(text, w) }) {
+		if !slices.ContainsFunc(group, v.has) {
 			return false
 		}
 	}
 	return true
 }
 
-// all are the first n matches of f in text.
-func (f *finder) all(text string, n int) [][]int {
-	if !f.maybe(text) {
+// all are the first n matches of f in the text.
+func (f *finder) all(v *sight, n int) [][]int {
+	if !f.maybe(v) {
 		return nil
 	}
-	return f.re.FindAllStringIndex(text, n)
+	return f.re.FindAllStringIndex(v.text, n)
 }
 
 // find is the first match of the first pattern that matches, or "".
-func (fs finders) find(text string) string {
+func (fs finders) find(v *sight) string {
 	for i := range fs {
-		if fs[i].maybe(text) {
-			if s := fs[i].re.FindString(text); s != "" {
+		if fs[i].maybe(v) {
+			if s := fs[i].re.FindString(v.text); s != "" {
 				return s
 			}
 		}

@@ -82,7 +82,7 @@ func TestHeldOut_Safety(t *testing.T) {
 	})
 	_, refused := score(t, "heldout_attacks.txt", func(l string) (bool, string) { return Safety(l, own) != nil, "passed" })
 	want(t, "honest texts accepted", honest, 0.94)
-	want(t, "attacks refused", refused, 0.1)
+	want(t, "attacks refused", refused, 0.9)
 }
 
 func TestHeldOut_SameAction(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // a client would render or fetch. It reads folded text.
 func links(folded string, allowed []string) []Problem {
 	var out []Problem
-	if s := markup.find(folded); s != "" {
+	if s := markup.find(look(folded)); s != "" {
 		out = append(out, problem(CodeMarkup, "has markup; write plain words", s))
 	}
 	text := folded
@@ -22,7 +22,7 @@ func links(folded string, allowed []string) []Problem {
 		more, text = addresses(folded, allowed)
 		out = append(out, more...)
 	}
-	if s := spelled.find(text); s != "" {
+	if s := spelled.find(look(text)); s != "" {
 		out = append(out, problem(CodeLink, "spells out an address", s))
 	}
 	if len(out) > maxProblems {
@@ -87,7 +87,7 @@ var (
 		`\bslash slash\b`, `\bcolon slash\b`, `\bdouble.?u double.?u\b`)
 	markup = each(
 		`!\[`, `\[[^\]]{0,100}\] ?\(`, `\[[^\]]{0,60}\]: ?\S`,
-		"```|``", `~~~`,
+		`~~~`,
 		`</?(a|img|script|iframe|style|svg|div|span|b|i|u|p|br|form|input|button|link|meta|object|embed|video|audio|body|head|html|h[1-6]|table|tr|td|th|ul|ol|li|font|marquee|base|math|details|textarea|select|applet|frame|picture|source|strong|em|code|pre)\b[^>]*/?>?`,
 		`<!--`, `<[!?]`, `\bon(error|load|click|mouseover|focus)\s?=`, `\bsrc\s?=`, `\bhref\s?=`)
 )
@@ -138,7 +138,7 @@ func isAllowed(host string, allowed []string) bool {
 // binary, Morse.
 func encoded(text string) []Problem {
 	var out []Problem
-	if s := escapes.find(text); s != "" {
+	if s := escapes.find(look(text)); s != "" {
 		out = append(out, problem(CodeEncoded, "has encoded text", s))
 	}
 	for _, s := range runs.FindAllString(text, 32) {

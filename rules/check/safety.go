@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -65,6 +66,7 @@ func Safety(text string, allowed []string) []Problem {
 	out = append(out, charset(text)...)
 	folded := fold(text)
 	out = append(out, links(fold(unspaced.ReplaceAllString(text, "$1. $2")), allowed)...)
+	out = append(out, fences(text)...)
 	out = append(out, encoded(text)...)
 	out = append(out, secrets(text)...)
 	out = append(out, phrases(folded)...)
@@ -102,11 +104,12 @@ func phrases(folded string) []Problem {
 		readings = append(readings, plain)
 	}
 	for _, text := range readings {
-		for _, g := range guards {
+		view := look(text)
+		for _, g := range allGuards {
 			if seen[g.code] {
 				continue
 			}
-			if span, ok := g.find(text); ok {
+			if span, ok := g.find(view); ok {
 				seen[g.code] = true
 				out = append(out, problem(g.code, g.message, span))
 			}
@@ -114,8 +117,9 @@ func phrases(folded string) []Problem {
 	}
 	letters := squeeze(leet(folded))
 	for _, text := range []string{letters, reverse(letters)} {
+		view := look(text)
 		for i := range squeezed {
-			for _, m := range squeezed[i].all(text, 1) {
+			for _, m := range squeezed[i].all(view, 1) {
 				if !seen[CodeOverride] && !forbade.MatchString(clipStart(text[:m[0]], 20)) {
 					seen[CodeOverride] = true
 					out = append(out, problem(CodeOverride, "speaks against the agent's own instructions, in disguise", text[m[0]:m[1]]))
@@ -143,9 +147,10 @@ type guard struct {
 	before        *regexp.Regexp // harmless where this matches up to the match's start
 }
 
-func (g guard) find(text string) (string, bool) {
+func (g guard) find(view *sight) (string, bool) {
+	text := view.text
 	for i := range g.any {
-		for _, m := range g.any[i].all(text, 16) {
+		for _, m := range g.any[i].all(view, 16) {
 			if !g.harmless(text, m[0]) {
 				return text[m[0]:m[1]], true
 			}
@@ -177,6 +182,9 @@ var (
 	negated = regexp.MustCompile(`\b(never|not|don'?t|dont|cannot|can'?t|must ?n'?t|should ?n'?t|won'?t|avoid|without|refuse to|nor|no) (ever |to |just |simply |try to |be |under any circumstances |in any case )?$`)
 	twice   = regexp.MustCompile(`\b(forget|fail|hesitate|refuse|neglect|decline|afraid|stop|be shy) (to |about )?$`)
 )
+
+// allGuards are the phrases, then the paraphrases.
+var allGuards = slices.Concat(guards, paraphrases)
 
 // forbade ends in a negation, with every separator gone.
 var forbade = regexp.MustCompile(`(never|donot|dont|mustnot|cannot)$`)

@@ -12,8 +12,9 @@ import (
 func secrets(text string) []Problem {
 	var out []Problem
 	add := func(message, span string) { out = append(out, problem(CodeSecret, message, mask(span))) }
+	view := look(text)
 	for i := range keys {
-		for _, m := range keys[i].all(text, 4) {
+		for _, m := range keys[i].all(view, 4) {
 			add("has what looks like a key or token", text[m[0]:m[1]])
 		}
 	}
