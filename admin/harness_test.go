@@ -182,6 +182,19 @@ func (b *bench) page(c *http.Client, path string) string {
 // exchange logs one exchange of the app "shop".
 func (b *bench) exchange(query, answer string, change func(*store.Exchange)) *store.Exchange {
 	b.t.Helper()
+	x := newExchange(query, answer, change)
+	b.write(x)
+	return x
+}
+
+func (b *bench) write(xs ...*store.Exchange) {
+	b.t.Helper()
+	if err := b.store.WriteExchanges(context.Background(), xs); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func newExchange(query, answer string, change func(*store.Exchange)) *store.Exchange {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	request, _ := json.Marshal(map[string]any{"model": "support", "messages": []map[string]string{
 		{"role": "system", "content": "You answer customers of a shop."}, {"role": "user", "content": query}}})
@@ -198,9 +211,6 @@ func (b *bench) exchange(query, answer string, change func(*store.Exchange)) *st
 	}
 	if change != nil {
 		change(x)
-	}
-	if err := b.store.WriteExchanges(context.Background(), []*store.Exchange{x}); err != nil {
-		b.t.Fatal(err)
 	}
 	return x
 }
@@ -236,11 +246,13 @@ func (b *bench) proposal(action, when string, examples []string, change func(*st
 
 // traffic logs requests about refunds, deliveries and shoes.
 func (b *bench) traffic() {
+	var xs []*store.Exchange
 	for i := range 30 {
-		b.exchange(fmt.Sprintf("how do I get a refund for order %d", 100+i), "You can return it.", nil)
-		b.exchange(fmt.Sprintf("when will my delivery %d arrive", 200+i), "In three days.", nil)
-		b.exchange(fmt.Sprintf("do these shoes come in size %d", 36+i%10), "Yes.", nil)
+		xs = append(xs, newExchange(fmt.Sprintf("how do I get a refund for order %d", 100+i), "You can return it.", nil),
+			newExchange(fmt.Sprintf("when will my delivery %d arrive", 200+i), "In three days.", nil),
+			newExchange(fmt.Sprintf("do these shoes come in size %d", 36+i%10), "Yes.", nil))
 	}
+	b.write(xs...)
 }
 
 func has(t testing.TB, page string, want ...string) {

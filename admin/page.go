@@ -126,13 +126,16 @@ func (c *call) write(name string, status int, f *frame) error {
 	return nil
 }
 
-// waiting counts what waits for people, up to a page's worth.
+// maxBadge bounds what the menu counts: beyond it people know enough.
+const maxBadge = 100
+
+// waiting counts what waits for people, up to maxBadge.
 func (a *Admin) waiting(ctx context.Context, app string) (proposals, findings int, err error) {
-	ps, _, err := a.store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: store.MaxPage})
+	ps, _, err := a.store.Proposals(ctx, store.ProposalFilter{App: app, State: store.Open, Limit: maxBadge})
 	if err != nil {
 		return 0, 0, err
 	}
-	fs, _, err := a.store.Findings(ctx, store.FindingFilter{App: app, State: findingOpen, Limit: store.MaxPage})
+	fs, _, err := a.store.Findings(ctx, store.FindingFilter{App: app, State: findingOpen, Limit: maxBadge})
 	return len(ps), len(fs), err
 }
 

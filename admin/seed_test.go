@@ -64,9 +64,11 @@ func (b *bench) seed() {
 		b.t.Fatal(err)
 	}
 	var handled []store.Handled
+	var xs []*store.Exchange
 	for i := range 320 {
-		b.logOne(compiled, head, i, &handled)
+		xs = append(xs, b.logOne(compiled, head, i, &handled))
 	}
+	b.write(xs...)
 	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "test", Handled: handled}); err != nil {
 		b.t.Fatal(err)
 	}
@@ -75,16 +77,16 @@ func (b *bench) seed() {
 
 func num(v float64) *float64 { return &v }
 
-// logOne writes one exchange of the seed, decided as the gateway would, and now
-// and then a judgement on it.
-func (b *bench) logOne(c *rules.Compiled, head rules.Head, i int, handled *[]store.Handled) {
+// logOne makes one exchange of the seed, decided as the gateway would, and now and
+// then a judgement on it.
+func (b *bench) logOne(c *rules.Compiled, head rules.Head, i int, handled *[]store.Handled) *store.Exchange {
 	topic := topics[(i*7+i/6)%len(topics)]
 	query := topic.ask[i%len(topic.ask)]
 	if strings.Contains(query, "%d") {
 		query = fmt.Sprintf(query, 40000+i*37)
 	}
 	at := time.Now().Add(-time.Duration(330-i) * 29 * time.Minute).UTC().Truncate(time.Millisecond)
-	x := b.exchange(query, topic.answer, func(x *store.Exchange) {
+	x := newExchange(query, topic.answer, func(x *store.Exchange) {
 		x.Time, x.Facts.Now, x.Facts.Unit, x.Head = at, at, fmt.Sprintf("unit-%d", i), head
 		x.Decision.Target = rules.TargetDecision{Upstream: "main", Model: []string{"gpt-4o-mini", "small-2"}[i%2], Propensity: 0.5}
 		var buf rules.Buffer
@@ -103,7 +105,7 @@ func (b *bench) logOne(c *rules.Compiled, head rules.Head, i int, handled *[]sto
 		}
 	})
 	if i%5 != 0 {
-		return
+		return x
 	}
 	good := num(1)
 	if topic.name == "refund" || i%2 == 1 && i%15 == 0 {
@@ -115,6 +117,7 @@ func (b *bench) logOne(c *rules.Compiled, head rules.Head, i int, handled *[]sto
 	}
 	*handled = append(*handled, store.Handled{Feedback: f.ID, Link: &store.Link{ExchangeID: x.ID, Time: x.Time, Step: x.Facts.Step,
 		Alias: "support", Unit: x.Facts.Unit, Query: x.Query, Answer: x.Answer, Rules: x.Decision.Rules, Target: x.Decision.Target}})
+	return x
 }
 
 // seedInbox adds what waits for people.

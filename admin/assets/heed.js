@@ -4,6 +4,7 @@
 "use strict";
 
 const settle = 150; // ms; several changes in a row are one refresh
+const rest = 800; // ms between two refreshes at least
 
 function load(method, url, body, marked) {
   return new Promise((done, failed) => {
@@ -62,6 +63,7 @@ function mergeKeyed(now, next) {
   }
   for (const gone of old.values()) {
     if (before === gone) before = gone.nextElementSibling;
+    if (gone.classList.contains("selected")) (gone.nextElementSibling || gone.previousElementSibling)?.classList.add("selected");
     gone.remove();
   }
 }
@@ -111,10 +113,14 @@ async function refresh() {
   }
 }
 
-let soon = 0;
+let soon = 0, last = 0;
 function refreshSoon() {
-  clearTimeout(soon);
-  soon = setTimeout(refresh, settle);
+  if (soon) return;
+  soon = setTimeout(() => {
+    soon = 0;
+    last = Date.now();
+    refresh();
+  }, Math.max(settle, last + rest - Date.now()));
 }
 
 // listen keeps one connection while the page is seen.
