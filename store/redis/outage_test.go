@@ -265,7 +265,8 @@ func TestStore_AddFeedback_SameKeyDuringOutage(t *testing.T) {
 // and does not take the rules out of force.
 func TestStore_ServerLosesItsData(t *testing.T) {
 	srv := startServer(t, "--appendonly", "no")
-	s := open(t, srv.options(t))
+	opt := srv.options(t)
+	s := open(t, opt)
 	want := publish(t, s, 0, "Be brief.")
 	if _, err := inForce(s); err != nil {
 		t.Fatal(err)
@@ -273,7 +274,7 @@ func TestStore_ServerLosesItsData(t *testing.T) {
 	acked := say(t, s, 5, "early")
 	srv.stop()
 	srv.start()
-	arrived(t, srv, s, acked)
+	arrived(t, srv, open(t, withDir(opt, t.TempDir())), acked)
 	checkInForce(t, s, want)
 	next := publish(t, s, 0, "Be kind.")
 	srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
