@@ -23,12 +23,15 @@
 //	  .rule-text, [data-share], [data-people],    the rule, "x %" touched, distinct people
 //	  button[name=approve|reject|snooze|edit],    each in its form; reject wants input[name=reason]
 //	  textarea[name=action|applies_when],         inside details.edit
-//	  [data-sample="EXCHANGE"] button[name=applies][value=true|false]
+//	  [data-sample="EXCHANGE"] button[name=applies][value=true|false],
+//	  form.try input[name=query]                  a tick for a question in words
+//	  button[name=supersede]                      let it replace the rule that it contradicts
 //	  button[name=compare], [data-compared]       answers side by side
 //	[data-finding="ID"]                           button[name=resolve|propose], textarea[name=action]
 //	[data-rule="ID"]                              row of /rules; [data-state]; button[name=pause|resume|retire]
 //	[data-exchange="ID"], [data-feedback="ID"]    rows and pages
-//	[data-epoch="N"] button[name=activate]        /rulesets: roll back
+//	details.tune button[name=tune]                /rules/ID: holdout and ramp
+//	[data-epoch="N"] button[name=activate]        /rulesets: roll back; /rulesets/HASH says what it changes
 //	#flash                                        what the last action did
 //	[data-live]                                   regions that refresh when the store changes
 package admin

@@ -85,6 +85,16 @@ type ruleAnswer struct {
 	Head rules.Head `json:"ruleset"`
 }
 
+func (a *Admin) apiTune(c *call) (any, error) {
+	var in tuning
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	r, head, err := a.tune(c.r.Context(), c.who, app, c.id(), in)
+	return ruleAnswer{r, head}, err
+}
+
 func (a *Admin) apiState(c *call, action string) (any, error) {
 	var in because
 	app, err := c.body(&in)

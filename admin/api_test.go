@@ -500,3 +500,31 @@ func TestPages_SnoozeEnds(t *testing.T) {
 		t.Error("it stays snoozed")
 	}
 }
+
+// The roll-out of a rule in force can be changed; its page says what a roll-back
+// would undo.
+func TestAPI_TuneAndSeeRollBack(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	id, before := b.anyRule(), b.inForce().Hash()
+	path := "rules/" + id
+	b.refused(Viewer, "PATCH", path, map[string]any{"holdout": 0.05}, 403, "role")
+	b.refused(Approver, "PATCH", path, map[string]any{"holdout": 0.2}, 400, "invalid")
+	b.refused(Approver, "PATCH", path, map[string]any{"holdout": 0.7}, 400, "invalid")
+	b.refused(Approver, "PATCH", path, map[string]any{"ramp": 0}, 400, "invalid")
+	b.refused(Approver, "PATCH", path, map[string]any{"action": "Be brief."}, 400, "invalid")
+	b.ok(Approver, "PATCH", path, map[string]any{"holdout": 0.05, "ramp": 0.5}, nil)
+	if r := b.inForce().Rules[0]; r.Version != 2 || r.Holdout != 0.05 || r.State != rules.Canary || r.Ramp != 0.5 {
+		t.Errorf("in force: %+v", r)
+	}
+	c := b.browser(Owner)
+	b.post(c, "/rules/"+id+"/tune", url.Values{"app": {"shop"}, "ramp": {"100"}})
+	if r := b.inForce().Rules[0]; r.Version != 3 || r.State != rules.Active || r.Ramp != 0 || r.ApprovedBy != "anna" {
+		t.Errorf("in force: %+v", r)
+	}
+	b.ok(Approver, "POST", "rules", map[string]any{"action": "Be kind.", "applies_when": "somebody is angry"}, nil)
+	has(t, b.page(c, "/rulesets/"+before), "to version 1", "goes", "Be kind.", `name="activate"`)
+	b.ok(Approver, "POST", path+"/pause", nil, nil)
+	b.refused(Approver, "PATCH", path, map[string]any{"holdout": 0.1}, 409, "state")
+	has(t, b.page(c, "/rulesets/"+before), "comes back")
+}

@@ -28,7 +28,7 @@ var least = map[string]Role{
 	"PATCH /api/v1/proposals/{id}": Approver, "POST /api/v1/proposals/{id}/approve": Approver,
 	"POST /api/v1/proposals/{id}/reject": Approver, "POST /api/v1/proposals/{id}/snooze": Approver,
 	"POST /api/v1/proposals/{id}/ticks": Approver, "POST /api/v1/proposals/{id}/compare": Approver,
-	"GET /api/v1/rules": Viewer, "GET /api/v1/rules/{id}": Viewer, "GET /api/v1/rules/{id}/effect": Viewer, "POST /api/v1/rules": Approver,
+	"GET /api/v1/rules": Viewer, "GET /api/v1/rules/{id}": Viewer, "GET /api/v1/rules/{id}/effect": Viewer, "POST /api/v1/rules": Approver, "PATCH /api/v1/rules/{id}": Approver,
 	"POST /api/v1/rules/{id}/retire": Approver, "POST /api/v1/rules/{id}/pause": Approver, "POST /api/v1/rules/{id}/resume": Approver,
 	"GET /api/v1/routing": Viewer, "POST /api/v1/routing": Owner,
 	"GET /api/v1/rulesets": Viewer, "GET /api/v1/rulesets/{hash}": Viewer, "POST /api/v1/rulesets/{hash}/activate": Owner,
@@ -39,7 +39,7 @@ var least = map[string]Role{
 	"POST /proposals/{id}/edit": Approver, "POST /proposals/{id}/tick": Approver, "POST /proposals/{id}/compare": Approver,
 	"GET /findings": Viewer, "POST /findings/{id}/resolve": Approver, "POST /findings/{id}/propose": Approver,
 	"GET /rules": Viewer, "POST /rules": Approver, "GET /rules/{id}": Viewer, "POST /rules/{id}/{action}": Approver,
-	"GET /rulesets": Viewer, "POST /rulesets/{hash}/activate": Owner,
+	"GET /rulesets": Viewer, "GET /rulesets/{hash}": Viewer, "POST /rulesets/{hash}/activate": Owner,
 	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
 	"GET /routing": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
 }

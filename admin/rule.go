@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -167,4 +168,94 @@ func (a *Admin) activate(ctx context.Context, who person, app, hash, reason stri
 	return a.store.Publish(ctx, app, head.Epoch, set, store.Audit{
 		App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "activate", Target: hash, Reason: reason,
 	})
+}
+
+// tuning changes how a rule in force is rolled out; nil fields stay. Its words
+// change by a proposal only.
+type tuning struct {
+	Holdout  *float64   `json:"holdout"` // [0, 0.5]
+	Ramp     *float64   `json:"ramp"`    // share of the other units, (0, 1]; 1 makes it active
+	Priority *int       `json:"priority"`
+	ValidTo  *time.Time `json:"valid_to"`
+	Reason   string     `json:"reason"`
+}
+
+// tune publishes a further version of a rule in force.
+func (a *Admin) tune(ctx context.Context, who person, app, id string, in tuning) (*rules.Rule, rules.Head, error) {
+	if in.Ramp != nil && !(*in.Ramp > 0 && *in.Ramp <= 1) {
+		return nil, rules.Head{}, badRequest("ramp", "ramp: want a share above 0, up to 1")
+	}
+	old, _, err := a.newestVersion(ctx, app, id)
+	if err != nil {
+		return nil, rules.Head{}, err
+	}
+	if old.State != rules.Active && old.State != rules.Canary {
+		return nil, rules.Head{}, conflict("state", fmt.Sprintf("the rule is %s: resume it first", old.State))
+	}
+	r := old.Clone()
+	set(&r.Holdout, in.Holdout)
+	set(&r.Priority, in.Priority)
+	set(&r.ValidTo, in.ValidTo)
+	if in.Ramp != nil {
+		r.State, r.Ramp = rules.Canary, *in.Ramp
+		if r.Ramp == 1 {
+			r.State, r.Ramp = rules.Active, 0
+		}
+	}
+	if reflect.DeepEqual(r, old) {
+		return nil, rules.Head{}, badRequest("", "nothing was changed")
+	}
+	r.Version++
+	if err := a.validate(r); err != nil {
+		return nil, rules.Head{}, err
+	}
+	head, err := a.publish(ctx, app, store.Audit{
+		Actor: who.Name, Action: "tune", Target: id, Reason: in.Reason, Ops: []rules.Operation{{Kind: rules.Revise, Rule: r}},
+	})
+	return r, head, err
+}
+
+// rollBack tells what making an old set the head again would change.
+type rollBack struct {
+	Head    rules.Head   // the old one, in its newest epoch
+	Now     rules.Head   // in force
+	Back    []rules.Rule // would come back
+	Gone    []rules.Rule // would go
+	Changed []rules.Rule // would be in another version: that of the old set
+	Same    []rules.Rule
+	Routing bool // the shares differ
+}
+
+func (a *Admin) rollBackTo(ctx context.Context, app, hash string) (*rollBack, error) {
+	old, err := a.store.Set(ctx, app, hash)
+	if err != nil {
+		return nil, err
+	}
+	head, now, err := store.Current(ctx, a.store, app)
+	if err != nil {
+		return nil, err
+	}
+	out := &rollBack{Head: rules.Head{Hash: hash}, Now: head, Routing: !reflect.DeepEqual(old.Routing, now.Routing)}
+	for _, r := range old.Rules {
+		switch is := now.Rule(r.ID); {
+		case is == nil:
+			out.Back = append(out.Back, r)
+		case is.Version != r.Version || is.State != r.State:
+			out.Changed = append(out.Changed, r)
+		default:
+			out.Same = append(out.Same, r)
+		}
+	}
+	for _, r := range now.Rules {
+		if old.Rule(r.ID) == nil {
+			out.Gone = append(out.Gone, r)
+		}
+	}
+	heads, err := a.store.Heads(ctx, app, 200)
+	for _, h := range heads {
+		if h.Head.Hash == hash {
+			out.Head.Epoch = max(out.Head.Epoch, h.Head.Epoch)
+		}
+	}
+	return out, err
 }

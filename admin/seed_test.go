@@ -212,6 +212,9 @@ func (b *bench) allPages() []string {
 	for _, r := range rs {
 		out = append(out, "/rules/"+r.ID)
 	}
+	if head, _ := b.store.Head(ctx, "shop"); head.Epoch > 0 {
+		out = append(out, "/rulesets/"+head.Hash)
+	}
 	xs, _, _ := b.store.Exchanges(ctx, store.ExchangeFilter{App: "shop", Limit: 12})
 	for _, x := range xs {
 		out = append(out, "/exchanges/"+x.ID)

@@ -121,17 +121,48 @@ var stateDone = map[string]string{
 func (a *Admin) doRule(c *call) error {
 	action := c.r.PathValue("action")
 	said, ok := stateDone[action]
-	if !ok {
+	if !ok && action != "tune" {
 		return a.pageUnknown(c)
 	}
 	app, err := c.form()
 	if err != nil {
 		return err
 	}
+	if action == "tune" {
+		return a.doTune(c, app)
+	}
 	if _, _, err := a.setState(c.r.Context(), c.who, app, c.id(), action, c.field("reason")); err != nil {
 		return err
 	}
 	return c.done("/rules", "%s", said)
+}
+
+func (a *Admin) doTune(c *call, app string) error {
+	in := tuning{Reason: c.field("reason")}
+	var err error
+	if in.Holdout, err = c.percent("holdout"); err != nil {
+		return err
+	}
+	if in.Ramp, err = c.percent("ramp"); err != nil {
+		return err
+	}
+	r, _, err := a.tune(c.r.Context(), c.who, app, c.id(), in)
+	if err != nil {
+		return err
+	}
+	return c.done("/rules", "Changed: version %d is in force.", r.Version)
+}
+
+func (a *Admin) pageRuleset(c *call) error {
+	app, _, err := c.in()
+	if err != nil {
+		return err
+	}
+	in, err := a.rollBackTo(c.r.Context(), app, c.r.PathValue("hash"))
+	if err != nil {
+		return err
+	}
+	return c.show("ruleset", "Rule set", "rulesets", app, in)
 }
 
 func (a *Admin) pageRulesets(c *call) error {
