@@ -34,6 +34,7 @@ const maxStrata = 64
 
 // Add counts one unit that was treated with the probability p, in (0, 1).
 func (r *Ratio) Add(treated bool, p float64) {
+	p = math.Round(p*1e9) / 1e9 // 1−(1−p) need not be p, and both arms must meet in one stratum
 	i := 0
 	for i < len(r.strata) && r.strata[i].p != p {
 		i++

@@ -63,3 +63,23 @@ func TestRatio_Add_Bounded(t *testing.T) {
 		t.Errorf("got %d strata, want at most %d", len(r.strata), maxStrata)
 	}
 }
+
+// A row of the other arm records 1−p, from which p comes back with an error in the
+// last digit.
+func TestRatio_Add_ArmsMeetInOneStratum(t *testing.T) {
+	for holdout := 0.01; holdout < 0.5; holdout += 0.01 {
+		for _, ramp := range []float64{0.1, 0.25, 0.5, 1} {
+			var r Ratio
+			rule := Rule{ID: "r_x", State: Canary, Holdout: holdout, Ramp: ramp}
+			arms := map[bool]bool{}
+			for i := range 200 {
+				trial, _ := assign(&rule, string(rune('a'+i)), 1).Trial(0)
+				r.Add(trial.Treated, trial.Propensity)
+				arms[trial.Treated] = true
+			}
+			if len(r.strata) != 1 && len(arms) == 2 {
+				t.Errorf("holdout %v, ramp %v: %d strata, want 1", holdout, ramp, len(r.strata))
+			}
+		}
+	}
+}

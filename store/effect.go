@@ -139,9 +139,9 @@ const maxPauses = 200
 
 // SpanOf is the span of the rule as it stands: its versions with the newest one's
 // action and checks (a wider scope or the next step of a ramp begins nothing new),
-// and, when it is in force again after a pause, what came after the pause, so that
-// figures for which a person brought it back do not pause it at once. A rule that
-// was never in force is ErrNotFound.
+// and, when a person brought it back after a pause, what came after that, so that
+// the figures for which it was paused do not pause it again at once. A rule that was
+// never in force is ErrNotFound.
 func SpanOf(ctx context.Context, s Store, app, rule string) (Span, error) {
 	versions, err := s.RuleVersions(ctx, app, rule)
 	if err != nil {
@@ -158,15 +158,15 @@ func SpanOf(ctx context.Context, s Store, app, rule string) (Span, error) {
 		}
 	}
 	slices.Sort(span.Versions)
-	if newest.State != rules.Active && newest.State != rules.Canary {
-		return span, nil
-	}
 	as, _, err := s.Audits(ctx, AuditFilter{App: app, Action: "pause", Limit: maxPauses})
-	for _, a := range as { // newest first
-		if slices.ContainsFunc(a.Ops, func(op rules.Operation) bool { return op.Kind == rules.Pause && slices.Contains(op.IDs, rule) }) {
-			span.Since = a.Time
-			break
-		}
+	as = slices.DeleteFunc(as, func(a Audit) bool {
+		return !slices.ContainsFunc(a.Ops, func(op rules.Operation) bool { return op.Kind == rules.Pause && slices.Contains(op.IDs, rule) })
+	})
+	if newest.State == rules.Paused && len(as) > 0 {
+		as = as[1:] // the newest one took it out of force: what came before it counts
+	}
+	if len(as) > 0 {
+		span.Since = as[0].Time
 	}
 	return span, err
 }

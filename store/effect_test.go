@@ -217,6 +217,12 @@ func TestEffectOf_Span(t *testing.T) {
 	if e := l.effect(); e.Units != 5 || e.Since.IsZero() {
 		t.Errorf("resumed: got %+v, want the 5 units after the pause", e)
 	}
+	l.now = l.now.Add(time.Second)
+	l.publish("pause", rules.Operation{Kind: rules.Pause, IDs: []string{l.rule.ID}})
+	if e := l.effect(); e.Units != 5 {
+		t.Errorf("paused again: got %d units, want the 5 it was paused for", e.Units)
+	}
+	l.publish("resume", rules.Operation{Kind: rules.Resume, Rule: &l.rule})
 	l.rule.Version, l.rule.Action = 3, "Be brief."
 	l.publish("revise", rules.Operation{Kind: rules.Revise, Rule: &l.rule})
 	l.serve(4, 1, 0.5, 0.5)
