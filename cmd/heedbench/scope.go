@@ -26,7 +26,7 @@ type scopeCommand struct {
 	Wrap       string    `default:"none" enum:"none,template,rag,typos,followup" help:"What surrounds the requests: ${enum}."`
 	JSON       string    `name:"json" type:"path" help:"Write the results there."`
 	Decisions  string    `type:"path" help:"Write every decision there, as JSON lines."`
-	Threshold  float64   `help:"Another threshold than the matcher's own."`
+	Threshold  float64   `help:"Report at another threshold than the matcher's own; people mark what its own shows."`
 	Rivals     int       `help:"Clusters of other traffic; 0 lets the matcher choose, -1 is none."`
 	Baselines  bool      `default:"true" negatable:"" help:"Show what simpler systems do."`
 }

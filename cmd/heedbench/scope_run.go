@@ -24,7 +24,7 @@ type deployment struct {
 	logged []match.Logged
 	opt    match.FitOptions
 	warm   bool
-	least  float32 // threshold; 0 is the matcher's own
+	least  float32 // threshold of what is reported, not of what people mark; 0 is the matcher's own
 }
 
 // deploy makes the rules of a setting and fits the matcher, through the same
@@ -78,9 +78,6 @@ func (p *deployment) fit() error {
 		return err
 	}
 	p.index = ix
-	if p.least > 0 {
-		p.index = ix.WithThreshold(p.least)
-	}
 	return nil
 }
 
@@ -132,7 +129,11 @@ type system struct {
 func (p *deployment) heed() system {
 	loose := p.index.WithThreshold(0.02)
 	var buf match.Buffer
-	return system{name: "heed", threshold: p.index.Threshold(), choose: func(text string) []match.Hit {
+	least := p.index.Threshold()
+	if p.least > 0 {
+		least = p.least
+	}
+	return system{name: "heed", threshold: least, choose: func(text string) []match.Hit {
 		return loose.Match(p.extract(text), nil, &buf)
 	}}
 }

@@ -10,25 +10,33 @@ type vectors struct {
 	feats int
 }
 
-// newVectors makes the vectors of texts; features that one text alone has say
-// nothing about groups and are left out.
+// newVectors makes the vectors of texts; features are entries of the lexicon.
 func newVectors(lex *lexicon, texts []string) *vectors {
-	v := &vectors{start: make([]int32, 0, len(texts)+1)}
-	seen := make([]int32, len(lex.entries))
+	v := &vectors{start: make([]int32, 0, len(texts)+1), feats: len(lex.entries)}
 	var s scratch
 	for _, t := range texts {
 		v.start = append(v.start, int32(len(v.feat)))
 		norm := lex.resolve(&s, t)
 		for i := range s.feats {
 			if f := &s.feats[i]; f.slot >= 0 {
-				seen[f.slot]++
 				v.feat = append(v.feat, f.slot)
 				v.value = append(v.value, termWeight(f)*s.block[f.space]*norm)
 			}
 		}
 	}
 	v.start = append(v.start, int32(len(v.feat)))
+	return v
+}
+
+// dense numbers the features anew, without those that one text alone has, since
+// they say nothing about groups.
+func (v *vectors) dense() {
+	seen := make([]int32, v.feats)
+	for _, f := range v.feat {
+		seen[f]++
+	}
 	number := make([]int32, len(seen))
+	v.feats = 0
 	for e, n := range seen {
 		if n > 1 {
 			v.feats++
@@ -36,7 +44,6 @@ func newVectors(lex *lexicon, texts []string) *vectors {
 		}
 	}
 	v.renumber(number)
-	return v
 }
 
 // renumber replaces features by number-1 and drops those with number 0.

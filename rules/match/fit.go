@@ -159,13 +159,13 @@ func (ix *Index) believe(queries []string) [][]belief {
 type trainer struct {
 	lex     *lexicon
 	queries []string
-	scratch scratch
+	vectors *vectors // of the queries
 	sum     []weights
 	touched []int32
 }
 
 func newTrainer(lex *lexicon, queries []string) *trainer {
-	return &trainer{lex: lex, queries: queries, sum: make([]weights, len(lex.entries))}
+	return &trainer{lex: lex, queries: queries, vectors: newVectors(lex, queries), sum: make([]weights, len(lex.entries))}
 }
 
 // train adds what bs say, scaled so that they weigh at most half of limit.
@@ -188,7 +188,7 @@ func (t *trainer) mean(c softClass, bs []belief) softClass {
 
 func (t *trainer) scaled(c softClass, bs []belief, scale float32) softClass {
 	for _, b := range bs {
-		t.add(t.queries[b.query], scale*b.p)
+		t.add(b.query, scale*b.p)
 	}
 	for _, e := range t.touched {
 		w := &t.sum[e]
@@ -201,22 +201,17 @@ func (t *trainer) scaled(c softClass, bs []belief, scale float32) softClass {
 	return c
 }
 
-// add counts one text with weight p.
-func (t *trainer) add(text string, p float32) {
-	s := &t.scratch
-	norm := t.lex.resolve(s, text)
-	for i := range s.feats {
-		f := &s.feats[i]
-		if f.slot < 0 {
-			continue
-		}
-		w := &t.sum[f.slot]
+// add counts one query with weight p.
+func (t *trainer) add(query int32, p float32) {
+	feats, values := t.vectors.text(int(query))
+	for i, e := range feats {
+		w := &t.sum[e]
 		if !w.on {
 			w.on = true
-			t.touched = append(t.touched, f.slot)
+			t.touched = append(t.touched, e)
 		}
-		w.softCent += p * termWeight(f) * s.block[f.space] * norm
-		if f.space != spaceBigram {
+		w.softCent += p * values[i]
+		if t.lex.entries[e].kind != spaceBigram {
 			w.soft += p
 		}
 	}

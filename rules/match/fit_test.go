@@ -184,6 +184,7 @@ func FuzzMatch(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	few := Count(nil, topics["pin"]) // small, so that compiling is quick
 	for _, seed := range []string{"", "lock my account", "\xff\xfe\x00", strings.Repeat("a b ", 900), "口座を凍結して", "ｆｒｅｅｚｅ", "'’'", "İstanbul ﬁne", strings.Repeat("字", 600)} {
 		f.Add(seed, seed)
 	}
@@ -191,11 +192,7 @@ func FuzzMatch(f *testing.F) {
 		var buf Buffer
 		warm.Match(query, nil, &buf)
 		scopes := []Scope{{ID: "a", Examples: []string{example}, AppliesWhen: query, Counterexamples: []string{query}}, shop[0]}
-		ix, err := Compile(scopes, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, h := range ix.Match(query, nil, &buf) {
+		for _, h := range compile(t, scopes, few).Match(query, nil, &buf) {
 			if !(h.P > 0 && h.P <= 1) || h.Rule < 0 || h.Rule > 1 {
 				t.Errorf("hit %+v", h)
 			}

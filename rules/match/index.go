@@ -35,7 +35,8 @@ type comment struct {
 type class struct {
 	id          string // scope ID, "!" and a hash for counterexamples, empty for a cluster
 	rule        int    // index into the scopes; -1 for a rival
-	against     int    // the only rule that a rival competes with; -1 for all
+	owner       int    // the rule that counterexamples were marked for; -1 elsewhere
+	local       bool   // they compete with that rule alone
 	examples    int
 	logExamples float32    // log2 of the number of examples
 	base        [4]float32 // baselines of the word, gram, soft word and soft gram likelihoods
@@ -215,7 +216,7 @@ func (b *builder) rule(i int, s *Scope) {
 	if len(b.touched) == 0 {
 		return
 	}
-	c := class{id: s.ID, rule: i, partition: s.Partition}
+	c := class{id: s.ID, rule: i, owner: -1, partition: s.Partition}
 	for _, id := range s.Sources {
 		c.sources = append(c.sources, b.intern("s"+id))
 	}

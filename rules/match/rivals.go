@@ -10,6 +10,7 @@ import (
 const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
+	manyTicks      = 10   // counterexamples a rule that halve the clusters: what people say is better
 	leastCluster   = 5    // texts: fewer are no topic
 	queriesARival  = 65   // of traffic, by default
 	maxRivals      = 200  // more cost recall and time
@@ -22,7 +23,7 @@ const (
 // makes a cluster a rival in spite of the claim.
 func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	if k == 0 {
-		k = min(len(t.queries)/queriesARival, maxRivals)
+		k = int(float64(min(len(t.queries)/queriesARival, maxRivals)) / (1 + ticksARule(scopes)/manyTicks))
 	}
 	if k <= 0 {
 		return nil
@@ -35,7 +36,9 @@ func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	for i := range scopes {
 		texts = append(texts, limited(scopes[i].Counterexamples)...)
 	}
-	c := newVectors(t.lex, texts).cluster(k)
+	v := newVectors(t.lex, texts)
+	v.dense()
+	c := v.cluster(k)
 	taken, ticked := c.holding(len(t.queries), ticks), c.holding(ticks, len(texts))
 	for i, claimed := range c.claimed(cold, t.queries) {
 		taken[i] = taken[i] || claimed && !ticked[i]
@@ -53,6 +56,15 @@ func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 		}
 	}
 	return out
+}
+
+// ticksARule is how many counterexamples a rule has, on average.
+func ticksARule(scopes []Scope) float64 {
+	n := 0
+	for i := range scopes {
+		n += len(limited(scopes[i].Counterexamples))
+	}
+	return float64(n) / float64(max(1, len(scopes)))
 }
 
 // holding marks the clusters of the texts from and up to to.
@@ -172,10 +184,10 @@ func (b *builder) group(groups []tickGroup, first, rule int, text string) []tick
 // rule's people call off topic is mostly nobody's; but where another rule claims
 // the text, only with the rule that it was marked for.
 func (b *builder) counterexamples(g *tickGroup, alone *Index, buf *Buffer) {
-	c := class{rule: -1, against: -1, id: fmt.Sprintf("!%016x", hashString(hashSeed, g.texts[0]))}
+	c := class{rule: -1, owner: g.rule, id: fmt.Sprintf("!%016x", hashString(hashSeed, g.texts[0]))}
 	for _, h := range alone.Match(g.texts[0], nil, buf) {
 		if h.Rule != g.rule {
-			c.against = g.rule
+			c.local = true
 		}
 	}
 	b.begin()
@@ -199,5 +211,5 @@ func (b *builder) cluster(r *softClass) {
 	if b.stats.warm {
 		soft = &softClass{}
 	}
-	b.end(class{rule: -1, against: -1}, rivalExamples, 0, soft)
+	b.end(class{rule: -1, owner: -1}, rivalExamples, 0, soft)
 }

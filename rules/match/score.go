@@ -11,9 +11,15 @@ const MaxHits = 3
 // maxCandidates is how many classes the decision weighs against each other.
 const maxCandidates = 16
 
-// tickDiscount is what a group of counterexamples yields in a contest: there are
-// many of them on one topic, beside its clusters, and their claims add up.
-const tickDiscount = 1.2
+// A group of counterexamples yields a little in a contest, since there are many
+// of them beside the clusters on one topic and their claims add up: by tickDiscount
+// to the rule that it was marked for, by strayDiscount to others.
+const (
+	tickDiscount  = 0.8
+	strayDiscount = 2
+)
+
+var ownTick = exp32(strayDiscount - tickDiscount)
 
 const maxMargin = 40 // keeps exp finite
 
@@ -66,7 +72,7 @@ func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) 
 		c := &buf.cands[i]
 		c.margin = ix.margin(&ix.classes[c.class], &buf.acc[c.class], s)
 		if k := &ix.classes[c.class]; k.rule < 0 && k.id != "" {
-			c.margin -= tickDiscount
+			c.margin -= strayDiscount
 		}
 		c.weight = exp32(min(c.margin, maxMargin))
 	}
@@ -186,7 +192,10 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		}
 		total := float32(1)
 		for j := range cands {
-			if b := &ix.classes[cands[j].class]; i == j || b.competes(a) {
+			switch b := &ix.classes[cands[j].class]; {
+			case b.rule < 0 && b.owner == a.rule:
+				total += cands[j].weight * ownTick
+			case i == j || b.competes(a):
 				total += cands[j].weight
 			}
 		}
@@ -224,7 +233,7 @@ func insertHit(hits []Hit, h Hit) []Hit {
 // competes reports whether c takes probability from the rule a.
 func (c *class) competes(a *class) bool {
 	if c.rule < 0 {
-		return c.against < 0 || c.against == a.rule
+		return !c.local
 	}
 	return !apart(a, c)
 }
