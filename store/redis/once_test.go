@@ -1,0 +1,324 @@
+package redis
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// lossy stands between a store and its server: while armed it lets one script
+// through and loses the reply.
+type lossy struct {
+	armed atomic.Bool
+	lost  atomic.Int64
+	wg    sync.WaitGroup
+}
+
+// startLossy listens on a socket in front of the server.
+func startLossy(t *testing.T, srv *server) (*lossy, string) {
+	t.Helper()
+	l := &lossy{}
+	path := filepath.Join(srv.dir, "p")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.wg.Go(func() { // ends with the listener
+		for {
+			client, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			l.wg.Go(func() { l.relay(client, srv.socket()) })
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); l.wg.Wait() }) // the store is closed by then
+	return l, "unix://" + path
+}
+
+// relay copies both ways until one side ends, or a reply is lost.
+func (l *lossy) relay(client net.Conn, socket string) {
+	defer client.Close()
+	server, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var losing atomic.Bool
+	l.wg.Go(func() { // ends with the client's connection
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buf)
+			if err != nil {
+				_ = server.Close()
+				return
+			}
+			if bytes.Contains(bytes.ToLower(buf[:n]), []byte("evalsha")) && l.armed.CompareAndSwap(true, false) {
+				losing.Store(true)
+			}
+			if _, err := server.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buf)
+		if err != nil || losing.Load() {
+			if err == nil {
+				l.lost.Add(1)
+			}
+			return
+		}
+		if _, err := client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// A change whose reply is lost is sent again and happens once.
+func TestStore_LostReply_ChangesOnce(t *testing.T) {
+	srv := startServer(t)
+	proxy, url := startLossy(t, srv)
+	opt := srv.options(t)
+	opt.URL = url
+	s := open(t, opt)
+	ctx := t.Context()
+	changes := []struct {
+		name string
+		call func() error
+	}{
+		{"NoteGap", func() error { return s.NoteGap(ctx, "shop", 3) }},
+		{"AddAudit", func() error { return s.AddAudit(ctx, store.Audit{App: "shop", Actor: "ann", Action: "look"}) }},
+		{"AddFeedback", func() error {
+			_, created, err := s.AddFeedback(ctx, &store.Feedback{App: "shop", Source: "api", Key: "k", Digest: "d", Comment: "once"})
+			if err == nil && !created {
+				err = errors.New("not created")
+			}
+			return err
+		}},
+		{"Commit", func() error {
+			return s.Commit(ctx, store.Changes{App: "shop", Findings: []*store.Finding{{ID: "f", App: "shop", Version: 1, State: "open"}}})
+		}},
+		{"Publish", func() error {
+			h, err := s.Publish(ctx, "shop", 0, &rules.Set{App: "shop", Rules: []rules.Rule{rule("Be brief.")}}, store.Audit{Actor: "ann", Action: "publish"})
+			if err == nil && h.Epoch != 1 {
+				err = fmt.Errorf("epoch %d", h.Epoch)
+			}
+			return err
+		}},
+		{"WriteExchanges", func() error { return s.WriteExchanges(ctx, []*store.Exchange{{ID: "x", App: "shop"}}) }},
+	}
+	for _, sc := range []*redis.Script{countScript, auditScript, addScript, commitScript, publishScript, logScript} {
+		if err := sc.Load(ctx, srv.raw).Err(); err != nil { // so that the first reply is not NOSCRIPT
+			t.Fatal(err)
+		}
+	}
+	for _, c := range changes {
+		before := proxy.lost.Load()
+		proxy.armed.Store(true)
+		if err := c.call(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		proxy.armed.Store(false)
+		if proxy.lost.Load() == before {
+			t.Errorf("%s: no reply was lost: the case tests nothing", c.name)
+		}
+	}
+	if n, err := s.Gaps(ctx, "shop"); err != nil || n != 3 {
+		t.Errorf("gaps %d %v, want 3", n, err)
+	}
+	as, _, err := s.Audits(ctx, store.AuditFilter{App: "shop"})
+	if err != nil || len(as) != 2 {
+		t.Errorf("%d audit entries %v, want one and the publication's", len(as), err)
+	}
+	if first, err := s.VerifyAudit(ctx, "shop"); err != nil || first != 0 {
+		t.Errorf("the chain breaks at %d: %v", first, err)
+	}
+	if fs, _, err := s.Feedback(ctx, store.FeedbackFilter{App: "shop"}); err != nil || len(fs) != 1 {
+		t.Errorf("%d feedback records %v, want 1", len(fs), err)
+	}
+	if xs, _, err := s.Exchanges(ctx, store.ExchangeFilter{App: "shop"}); err != nil || len(xs) != 1 {
+		t.Errorf("%d exchanges %v, want 1", len(xs), err)
+	}
+}
+
+// A worker that is gone loses its claims to a peer; when it comes back, its Commit
+// is refused, also after the peer is through.
+func TestStore_Pending_TakesOverFromDeadPeer(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	opt.Claim = 100 * time.Millisecond
+	dead, peer := open(t, opt), open(t, withDir(opt, t.TempDir()))
+	f, _, err := dead.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Comment: "once"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fs, err := dead.Pending(t.Context(), "dead", 10); err != nil || len(fs) != 1 {
+		t.Fatalf("pending: %v %v", fs, err)
+	}
+	if fs, err := peer.Pending(t.Context(), "peer", 10); err != nil || len(fs) != 0 {
+		t.Fatalf("the peer got %v %v while the first has it", fs, err)
+	}
+	srv.await("the claim's end", func() bool {
+		fs, err := peer.Pending(t.Context(), "peer", 10)
+		return err == nil && len(fs) == 1
+	})
+	commit := func(s *Store, worker string) error {
+		return s.Commit(t.Context(), store.Changes{App: "shop", Worker: worker, Handled: []store.Handled{{Feedback: f.ID}},
+			Findings: []*store.Finding{{ID: "of " + worker, App: "shop", Version: 1, State: "open"}}})
+	}
+	if err := commit(dead, "dead"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("the first worker commits what the peer has: %v", err)
+	}
+	if err := commit(peer, "peer"); err != nil {
+		t.Errorf("the peer: %v", err)
+	}
+	if err := commit(dead, "dead"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("the first worker commits what the peer handled: %v", err)
+	}
+	if fs, _, err := peer.Findings(t.Context(), store.FindingFilter{App: "shop"}); err != nil || len(fs) != 1 {
+		t.Errorf("%d findings %v: the effect must be there once", len(fs), err)
+	}
+}
+
+// Several learners on one server handle every record once between them.
+func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	const n = 300
+	s := open(t, opt)
+	for i := range n {
+		if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: fmt.Sprint("app", i%3), Source: "api", Comment: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for w := range 4 {
+		peer := open(t, withDir(opt, t.TempDir()))
+		worker := fmt.Sprint("w", w)
+		wg.Go(func() {
+			for {
+				fs, err := peer.Pending(t.Context(), worker, 20)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if len(fs) == 0 {
+					return
+				}
+				for _, f := range fs {
+					if err := peer.Commit(t.Context(), store.Changes{App: f.App, Worker: worker, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
+						t.Errorf("commit: %v", err)
+					}
+					mu.Lock()
+					seen[f.Comment]++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for text, k := range seen {
+		if k != 1 {
+			t.Errorf("record %s was handled %d times", text, k)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d records were handled, want %d", len(seen), n)
+	}
+}
+
+// Two publishers on one server: one wins each epoch, and the audit trail holds
+// both's entries in one chain.
+func TestStore_Publish_Races(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	var wg sync.WaitGroup
+	var won atomic.Int64
+	s := open(t, opt)
+	for w := range 3 {
+		peer := open(t, withDir(opt, t.TempDir()))
+		wg.Go(func() {
+			for i := range 15 {
+				h, err := peer.Head(t.Context(), "shop")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, err = peer.Publish(t.Context(), "shop", h.Epoch, &rules.Set{App: "shop", Rules: []rules.Rule{rule(fmt.Sprint("Rule ", w, i, "."))}}, store.Audit{Actor: "ann", Action: "publish"})
+				if err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, store.ErrConflict) {
+					t.Error(err)
+				}
+				if err := peer.AddAudit(t.Context(), store.Audit{App: "shop", Actor: "ben", Action: "look"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	h, err := s.Head(t.Context(), "shop")
+	if err != nil || int64(h.Epoch) != won.Load() {
+		t.Errorf("epoch %d after %d publications: %v", h.Epoch, won.Load(), err)
+	}
+	if first, err := s.VerifyAudit(t.Context(), "shop"); err != nil || first != 0 {
+		t.Errorf("the chain breaks at %d: %v", first, err)
+	}
+	as, _, err := s.Audits(t.Context(), store.AuditFilter{App: "shop", Limit: store.MaxPage})
+	if err != nil || int64(len(as)) != won.Load()+45 {
+		t.Errorf("%d entries, want %d and 45: %v", len(as), won.Load(), err)
+	}
+}
+
+// A changed, deleted or moved entry of the audit trail is named.
+func TestStore_VerifyAudit_NamesTheFirstBad(t *testing.T) {
+	for name, tamper := range map[string]struct {
+		how  func(srv *server, key string)
+		want int64
+	}{
+		"edited": {func(srv *server, key string) {
+			v := srv.raw.HGet(srv.tb.Context(), key+"au", "3").Val()
+			srv.do("HSET", key+"au", "3", strings.Replace(v, "ann", "bob", 1))
+		}, 3},
+		"deleted": {func(srv *server, key string) { srv.do("HDEL", key+"au", "4") }, 4},
+		"swapped": {func(srv *server, key string) {
+			a, b := srv.raw.HGet(srv.tb.Context(), key+"au", "2").Val(), srv.raw.HGet(srv.tb.Context(), key+"au", "3").Val()
+			srv.do("HSET", key+"au", "2", b, "3", a)
+		}, 2},
+		"cut off": {func(srv *server, key string) {
+			v := srv.raw.HGet(srv.tb.Context(), key+"au", "4").Val()
+			hash, _, _ := strings.Cut(v, " ")
+			srv.do("SET", key+"ah", "4 "+hash)
+		}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := startServer(t)
+			s := open(t, srv.options(t))
+			for range 5 {
+				if err := s.AddAudit(t.Context(), store.Audit{App: "shop", Actor: "ann", Action: "look"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tamper.how(srv, s.base("shop"))
+			if first, err := s.VerifyAudit(t.Context(), "shop"); err != nil || first != tamper.want {
+				t.Errorf("got %d %v, want %d", first, err, tamper.want)
+			}
+		})
+	}
+}
