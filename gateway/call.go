@@ -26,6 +26,7 @@ type call struct {
 	at    carrier
 	set   *inForce // the one rule set that this call sees
 	start time.Time
+	ready time.Time // the request was read
 	api   wire.API
 	rel   string // path below /v1
 	query string
@@ -79,6 +80,7 @@ func (g *Gateway) serve(ctx *fasthttp.RequestCtx, cfg *config, path, rel, query 
 		e = c.read(ctx)
 	}
 	if e == nil {
+		c.ready = time.Now()
 		e = c.decide(ctx)
 	}
 	if e == nil {
@@ -215,11 +217,19 @@ func (c *call) readWhole(r *bodyReader, n int) *Error {
 			break
 		}
 		if err != nil {
-			return &Error{Status: fasthttp.StatusBadRequest, Code: codeBad, Message: "the request's body did not arrive whole", cause: err}
+			return errBody(err)
 		}
 	}
 	c.body = b
 	return nil
+}
+
+func errBody(err error) *Error {
+	e := &Error{Status: fasthttp.StatusBadRequest, Code: codeBad, Message: "the request's body did not arrive whole", cause: err}
+	if isTimeout(err) {
+		e.Status, e.Message = fasthttp.StatusRequestTimeout, "the request's body did not arrive in time"
+	}
+	return e
 }
 
 // firstRead is the buffer for a body of unknown length.
@@ -382,6 +392,7 @@ type bodyReader struct {
 	conn  *clientConn
 	count *int64
 	begun time.Time
+	err   error // why it ended early
 }
 
 const slowest = 1 << 10
@@ -400,5 +411,8 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	*b.count += int64(n)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
 	return n, err
 }

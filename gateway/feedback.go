@@ -349,11 +349,12 @@ func parseSaid(header string, f *store.Feedback) (*feedbackBody, *Error) {
 	return &b, nil
 }
 
-// keepSaid stores queued feedback until ctx is done, then what is left.
+// keepSaid stores queued feedback until ctx is done, then what is left, at most
+// flushTime longer.
 func (g *Gateway) keepSaid(ctx context.Context) {
 	defer g.workers.Done()
-	keep := func(f *store.Feedback) {
-		within, cancel := context.WithTimeout(context.Background(), feedbackTime)
+	keep := func(ctx context.Context, f *store.Feedback) {
+		within, cancel := context.WithTimeout(ctx, feedbackTime)
 		defer cancel()
 		if _, _, err := g.store.AddFeedback(within, f); err != nil {
 			g.feedbackError(f.App, err)
@@ -361,19 +362,21 @@ func (g *Gateway) keepSaid(ctx context.Context) {
 		}
 		g.metrics.feedback.WithLabelValues("stored").Inc()
 	}
+	for ctx.Err() == nil {
+		select {
+		case f := <-g.said:
+			keep(context.WithoutCancel(ctx), f)
+		case <-ctx.Done():
+		}
+	}
+	rest, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
 	for {
 		select {
 		case f := <-g.said:
-			keep(f)
-		case <-ctx.Done():
-			for {
-				select {
-				case f := <-g.said:
-					keep(f)
-				default:
-					return
-				}
-			}
+			keep(rest, f)
+		default:
+			return
 		}
 	}
 }

@@ -38,6 +38,7 @@ type Gateway struct {
 	inFlight atomic.Int64 // calls
 	commits  atomic.Int64 // of feedback
 	stopping atomic.Bool
+	local    atomic.Bool // the listener is on loopback
 	keyless  atomic.Bool // serving a loopback listener without app keys: foreign origins and hosts are refused
 	chains   *chains
 	memo     *memo
@@ -79,7 +80,7 @@ func New(opt Options) (*Gateway, error) {
 	g.queue = store.NewQueue(opt.Store, queue)
 	g.metrics = newMetrics(opt.Registerer, g)
 	g.cfg.Store(cfg)
-	g.loadAll(ctx, cfg)
+	g.loadAll(ctx, cfg, opt.Limits.StartLoad)
 	g.server = g.newServer()
 	g.workers.Add(2)
 	go g.refresh(ctx)
@@ -115,13 +116,23 @@ func (g *Gateway) newServer() *fasthttp.Server {
 // Options.Open: anybody who reaches the port could spend that key.
 func (g *Gateway) Serve(ln net.Listener) error {
 	cfg := g.cfg.Load()
-	local := loopbackAddr(ln.Addr())
+	g.local.Store(loopbackAddr(ln.Addr()))
+	if err := g.guard(cfg); err != nil {
+		return fmt.Errorf("gateway: listen on %s: %w", ln.Addr(), err)
+	}
+	return g.server.Serve(&listener{Listener: ln, g: g})
+}
+
+// guard refuses cfg where it would let anybody spend a provider's key, and says
+// whether pages and foreign names must be kept out.
+func (g *Gateway) guard(cfg *config) error {
+	local := g.local.Load()
 	if !local && cfg.keyless && cfg.spends && !g.opt.Open {
-		return fmt.Errorf("gateway: %s is reachable from other machines, an upstream has a key, and no app has one: "+
-			"configure app keys, listen on 127.0.0.1, or set gateway.open", ln.Addr())
+		return errors.New("other machines reach it, an upstream has a key, and no app has one: " +
+			"configure app keys, listen on 127.0.0.1, or set gateway.open")
 	}
 	g.keyless.Store(local && cfg.keyless && !g.opt.Open)
-	return g.server.Serve(&listener{Listener: ln, g: g})
+	return nil
 }
 
 // ListenAndServe is Serve on Options.Listen.
@@ -175,13 +186,10 @@ func (g *Gateway) Reload(opt Options) error {
 	if err != nil {
 		return err
 	}
-	if cfg.keyless && !g.keyless.Load() && cfg.spends && !g.opt.Open && !old.keyless {
-		return errors.New("gateway: reload would take away all app keys; restart to do that")
+	if err := g.guard(cfg); err != nil {
+		return fmt.Errorf("gateway: reload: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), g.opt.Limits.StartLoad)
-	defer cancel()
-	g.loadAll(ctx, cfg)
-	g.keyless.Store(cfg.keyless && g.keyless.Load())
+	g.loadAll(context.Background(), cfg, g.opt.Limits.StartLoad)
 	g.cfg.Store(cfg)
 	for name, u := range old.upstreams {
 		if cfg.upstreams[name] != u {

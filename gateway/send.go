@@ -20,7 +20,7 @@ var errLeft = &Error{Status: 499, Code: "client_closed_request", Message: "the c
 // send calls the target and, where that is allowed, those after it. When it
 // returns nil, c.resp has the head of an answer and c.lease its connection.
 func (c *call) send(ctx *fasthttp.RequestCtx) *Error {
-	c.x.Timing.Own = time.Since(c.start).Microseconds()
+	c.x.Timing.Own = time.Since(c.ready).Microseconds()
 	var last *Error
 	for i, t := range c.tries {
 		u := c.cfg.upstreams[t.Upstream]
@@ -271,6 +271,8 @@ func (c *call) write(req *fasthttp.Request) *Error {
 		return nil
 	case e != nil:
 		return e
+	case c.client.err != nil:
+		return errBody(c.client.err)
 	case l.conn.wrote == 0:
 		return &Error{Status: fasthttp.StatusBadGateway, Code: codeUnreachable, unsent: true,
 			Message: "upstream " + l.u.Name + " closed the connection; nothing was sent", cause: err}

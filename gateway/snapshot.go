@@ -17,6 +17,7 @@ type appState struct {
 	name     string
 	set      atomic.Pointer[inForce] // swapped whole, never nil
 	loaded   atomic.Bool             // set came from the store
+	failing  atomic.Bool             // the last try to load it failed
 	common   sketch                  // values that too many requests share
 	inFlight atomic.Int64
 }
@@ -90,19 +91,23 @@ const (
 	loadRetry = time.Second      // after an error; what is in force stays
 )
 
-// loadAll loads every app's rule set within ctx. What cannot be loaded keeps what
-// it has; refresh tries again.
-func (g *Gateway) loadAll(ctx context.Context, cfg *config) (ok bool) {
-	ctx, cancel := context.WithTimeout(ctx, max(g.opt.Limits.StartLoad, loadTime))
+// loadAll loads every app's rule set within limit. What cannot be loaded keeps
+// what it has; refresh tries again. A failure is logged when it begins, not each
+// time.
+func (g *Gateway) loadAll(ctx context.Context, cfg *config, limit time.Duration) (ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ok = true
 	for _, a := range cfg.apps {
-		if err := g.load(ctx, a.appState); err != nil {
-			ok = false
-			g.metrics.reloads.WithLabelValues("error").Inc()
-			if ctx.Err() == nil {
-				g.log.Error("rule set not loaded; the one in force stays", "app", a.Name, "error", err)
-			}
+		err := g.load(ctx, a.appState)
+		if err == nil {
+			a.failing.Store(false)
+			continue
+		}
+		ok = false
+		g.metrics.reloads.WithLabelValues("error").Inc()
+		if !a.failing.Swap(true) {
+			g.log.Error("rule set not loaded; the one in force stays", "app", a.Name, "ruleset", a.set.Load().name, "error", err)
 		}
 	}
 	return ok
@@ -149,14 +154,16 @@ func (g *Gateway) load(ctx context.Context, s *appState) error {
 func (g *Gateway) refresh(ctx context.Context) {
 	defer g.workers.Done()
 	var seen uint64
+	failing := false
 	for ctx.Err() == nil {
 		seq, err := g.store.Wait(ctx, seen)
-		if err == nil && g.loadAll(ctx, g.cfg.Load()) {
-			seen = seq
+		if err == nil && g.loadAll(ctx, g.cfg.Load(), loadTime) {
+			seen, failing = seq, false
 			continue
 		}
-		if err != nil && ctx.Err() == nil {
-			g.log.Error("store does not say what changes", "error", err)
+		if err != nil && ctx.Err() == nil && !failing {
+			failing = true
+			g.log.Error("store does not say what changes; asking again each second", "error", err)
 		}
 		select {
 		case <-ctx.Done():
