@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -39,6 +41,7 @@ type storeResult struct {
 	CPUMicros   float64            `json:"cpu_us_per_exchange"` // user and system time of the process while writing
 	DiskBytes   float64            `json:"disk_bytes"`          // exchanges.db per exchange, after a checkpoint
 	FeedbackSec float64            `json:"feedback_per_second"` // AddFeedback, 16 at a time, each durable
+	ResidentMB  float64            `json:"resident_mb"`         // of the whole process, after all, with page caches
 	HeapMB      float64            `json:"heap_mb"`             // in use after all
 	LatencyMS   map[string]float64 `json:"latency_ms"`          // median of each read
 	WorstMS     map[string]float64 `json:"latency_worst_ms"`    // slowest of each read
@@ -104,6 +107,8 @@ func (c *storeCommand) measure(ctx context.Context, s *sqlite.Store, texts *text
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	r.HeapMB = float64(m.HeapInuse) / (1 << 20)
+	debug.FreeOSMemory()
+	r.ResidentMB = residentMB()
 	return nil
 }
 
@@ -235,7 +240,7 @@ func (r *storeResult) print(out io.Writer) {
 	fmt.Fprintf(w, "CPU per exchange, packing, filters and SQLite\t%.1f µs\n", r.CPUMicros)
 	fmt.Fprintf(w, "on disk per exchange\t%.0f bytes\n", r.DiskBytes)
 	fmt.Fprintf(w, "feedback acknowledged per second (16 at a time)\t%.0f\n", r.FeedbackSec)
-	fmt.Fprintf(w, "heap in use afterwards\t%.1f MB\n", r.HeapMB)
+	fmt.Fprintf(w, "memory of the process afterwards (Go heap in use)\t%.0f MB (%.0f MB)\n", r.ResidentMB, r.HeapMB)
 	fmt.Fprintf(w, "\t\nread\tmedian ms\tworst ms\tfound\n")
 	for _, name := range r.Commands {
 		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%d\n", name, r.LatencyMS[name], r.WorstMS[name], r.Found[name])
@@ -250,6 +255,21 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// residentMB is the memory of this process that is in RAM; 0 where the system
+// does not say.
+func residentMB() float64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseFloat(fields[1], 64)
+	return pages * float64(os.Getpagesize()) / (1 << 20)
 }
 
 // logBytes is the size of the log's file; Close has emptied its journal.

@@ -121,6 +121,70 @@ func TestOpen_Damaged(t *testing.T) {
 	}
 }
 
+// TestOpen_Path uses a folder whose name has a meaning in a URL.
+func TestOpen_Path(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a b#c?d=%41&é")
+	s := open(t, dir, Options{})
+	if err := s.Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		info, err := n.Info()
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v (%v), want it closed to others", n.Name(), info.Mode(), err)
+		}
+	}
+	if len(names) != 7 { // two files with two journals each, and the lock
+		t.Errorf("the folder has %v", names)
+	}
+	if err := s.Backup(t.Context(), filepath.Join(dir, "b#?%41")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSchema_Migrate brings a file of an older version forward, all steps or none.
+func TestSchema_Migrate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	old := schema{id: 7, synchronous: "FULL", pageBytes: 4096, secureDelete: "ON", steps: []string{
+		`CREATE TABLE meta(k TEXT PRIMARY KEY, v); CREATE TABLE a(x); INSERT INTO a VALUES(1)`,
+	}}
+	next := func(sc schema, step string) schema {
+		sc.steps = append([]string{}, append(sc.steps, step)...)
+		return sc
+	}
+	use := func(sc schema) (version, sum int, err error) {
+		d, err := openDatabase(t.Context(), path, sc, Options{}.withDefaults())
+		if err != nil {
+			return 0, 0, err
+		}
+		defer d.close()
+		err = d.one(t.Context(), []any{&version, &sum}, `SELECT user_version, (SELECT sum(x) FROM a) FROM pragma_user_version`)
+		return version, sum, err
+	}
+	if v, sum, err := use(old); v != 1 || sum != 1 || err != nil {
+		t.Fatal(v, sum, err)
+	}
+	if _, _, err := use(next(old, `INSERT INTO a VALUES(10); CREATE TABLE broken(`)); err == nil {
+		t.Fatal("a broken step passed")
+	}
+	if v, sum, err := use(old); v != 1 || sum != 1 || err != nil {
+		t.Fatalf("after a broken step: version %d, sum %d, %v", v, sum, err)
+	}
+	two := next(old, `INSERT INTO a VALUES(10)`)
+	three := next(two, `UPDATE a SET x = x * 2`)
+	for range 2 {
+		if v, sum, err := use(three); v != 3 || sum != 22 || err != nil {
+			t.Fatalf("version %d, sum %d, %v", v, sum, err)
+		}
+	}
+	_, _, err := use(two)
+	wants(t, err, store.ErrUnknown, "x.db")
+}
+
 func TestOpen_Missing(t *testing.T) {
 	dir, _, _ := filled(t)
 	if err := os.Remove(filepath.Join(dir, mainFile)); err != nil {

@@ -35,6 +35,9 @@ type database struct {
 // openDatabase opens the file and brings its schema forward.
 func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*database, error) {
 	var pragmas []string
+	if err := create(path); err != nil {
+		return nil, err
+	}
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 { // these would write to a file that is there
 		pragmas = append(pragmas, fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)")
 	}
@@ -64,6 +67,16 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	}
 	go d.run()
 	return d, nil
+}
+
+// create makes the file, for its owner only, if it is missing: SQLite would make
+// it readable for all. Its journals take the same mode.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	return f.Close()
 }
 
 // connect opens a pool of connections that all carry the pragmas.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -270,15 +271,16 @@ func (s *Store) Exchange(ctx context.Context, app, id string) (*store.Exchange, 
 		if err != nil {
 			return err
 		}
-		all, err := s.chunkFacts(ctx, tx, n, int(count))
+		docs, err := chunkDocs(ctx, tx, n, int(count))
 		if err != nil {
 			return err
 		}
-		if slot >= count || all[slot].ID != id || all[slot].App != app {
+		x := new(store.Exchange)
+		if slot >= count || json.Unmarshal(docs[slot], x) != nil || x.ID != id || x.App != app {
 			return fmt.Errorf("exchange %q: %w", id, errDamaged)
 		}
-		xs = []*store.Exchange{all[slot]}
-		return s.fillBodies(ctx, tx, []place{{xs[0], n, int(slot), int(count)}})
+		xs = []*store.Exchange{x}
+		return fillBodies(ctx, tx, []place{{xs[0], n, int(slot), int(count)}})
 	})
 	if err != nil {
 		return nil, err
@@ -296,15 +298,15 @@ func (s *Store) snapshot(ctx context.Context, fn func(*sql.Tx) error) error {
 	return s.log.failIn(ctx, fn(tx))
 }
 
-func (s *Store) chunkFacts(ctx context.Context, tx *sql.Tx, n int64, count int) ([]*store.Exchange, error) {
+func chunkDocs(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
 	var data []byte
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM facts WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
 	}
-	return openFacts(data, count)
+	return openDocs(data, count)
 }
 
-func (s *Store) chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
+func chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
 	var data []byte
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM bodies WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
@@ -330,13 +332,13 @@ type place struct {
 }
 
 // fillBodies gives the exchanges copies of their bodies, opening each chunk once.
-func (s *Store) fillBodies(ctx context.Context, tx *sql.Tx, ps []place) error {
+func fillBodies(ctx context.Context, tx *sql.Tx, ps []place) error {
 	opened := map[int64][][]byte{}
 	for i, p := range ps {
 		bodies := opened[p.chunk]
 		if bodies == nil {
 			var err error
-			if bodies, err = s.chunkBodies(ctx, tx, p.chunk, p.count); err != nil {
+			if bodies, err = chunkBodies(ctx, tx, p.chunk, p.count); err != nil {
 				return err
 			}
 			opened[p.chunk] = bodies

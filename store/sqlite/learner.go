@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -352,16 +351,4 @@ func learnedPage[T any](ctx context.Context, s *Store, table string, w where, ap
 		return nil, "", err
 	}
 	return out, next, nil
-}
-
-// cloneAudit copies an entry so that the caller's stays the caller's.
-func cloneAudit(a store.Audit) (store.Audit, error) {
-	a.Time = kept(a.Time)
-	b, err := json.Marshal(&a)
-	if err != nil {
-		return a, fmt.Errorf("audit entry %q: %w", a.Action, err)
-	}
-	var c store.Audit
-	err = json.Unmarshal(b, &c)
-	return c, err
 }

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +53,7 @@ func (s *Store) list(ctx context.Context, f store.ExchangeFilter, response strin
 			out = append(out, p.x)
 		}
 		if f.Bodies {
-			return s.fillBodies(ctx, tx, ps)
+			return fillBodies(ctx, tx, ps)
 		}
 		return nil
 	})
@@ -80,6 +82,7 @@ type search struct {
 	empty    bool // nothing can match
 
 	attrs    []uint64
+	quoted   [][]byte // values that must stand in the facts, as JSON strings
 	words    []uint64
 	comments map[string]uint32 // exchange id to the words (bits) that comments on it have
 
@@ -107,9 +110,18 @@ func (s *Store) newSearch(ctx context.Context, f store.ExchangeFilter, response 
 		{byStep, f.Step}, {bySession, f.Session}, {byUnit, f.Unit}, {byUser, f.User}, {byAlias, f.Alias}, {byTarget, f.Target},
 		{byRule, f.Rule}, {byOutcome, string(f.Outcome)}, {byFailure, f.Failure}, {byResponse, response},
 	} {
-		if a.value != "" {
-			q.attrs = append(q.attrs, attribute(a.field, a.value))
+		if a.value == "" {
+			continue
 		}
+		q.attrs = append(q.attrs, attribute(a.field, a.value))
+		if a.field == byTarget { // it stands there as two
+			continue
+		}
+		value, err := json.Marshal(a.value)
+		if err != nil {
+			return nil, err
+		}
+		q.quoted = append(q.quoted, value)
 	}
 	if f.Queries {
 		q.attrs = append(q.attrs, attribute(byQuery, ""))
@@ -124,7 +136,7 @@ func (s *Store) newSearch(ctx context.Context, f store.ExchangeFilter, response 
 
 // maxCommented bounds how many commented exchanges one search considers, newest
 // comments first.
-const maxCommented = 10000
+const maxCommented = 1000
 
 // commentsWith tells for each exchange which of the words its comments have.
 func (s *Store) commentsWith(ctx context.Context, app string, words []uint64) (map[string]uint32, error) {
@@ -237,18 +249,22 @@ func (q *search) visit(ctx context.Context, tx *sql.Tx, h header) error {
 	if !mayHave(h.seen, q.attrs) || !mayHave(h.words, q.words) && !q.commented[h.n] {
 		return nil
 	}
-	xs, err := q.s.chunkFacts(ctx, tx, h.n, h.count)
+	docs, err := chunkDocs(ctx, tx, h.n, h.count)
 	if err != nil {
 		return fmt.Errorf("chunk %d: %w", h.n, err)
 	}
 	var bodies [][]byte
-	for i, x := range xs {
-		if !q.matches(x) {
+	for i, doc := range docs {
+		x, err := q.candidate(doc)
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", h.n, err)
+		}
+		if x == nil {
 			continue
 		}
 		if len(q.words) > 0 {
 			if bodies == nil {
-				if bodies, err = q.s.chunkBodies(ctx, tx, h.n, h.count); err != nil {
+				if bodies, err = chunkBodies(ctx, tx, h.n, h.count); err != nil {
 					return fmt.Errorf("chunk %d: %w", h.n, err)
 				}
 			}
@@ -259,6 +275,24 @@ func (q *search) visit(ctx context.Context, tx *sql.Tx, h header) error {
 		q.waiting = append(q.waiting, place{x, h.n, i, h.count})
 	}
 	return nil
+}
+
+// candidate decodes an exchange if it matches but for the words, else it returns
+// nil. Most that do not match are told by the bytes that they lack.
+func (q *search) candidate(doc []byte) (*store.Exchange, error) {
+	for _, value := range q.quoted {
+		if !bytes.Contains(doc, value) {
+			return nil, nil
+		}
+	}
+	x := new(store.Exchange)
+	if err := json.Unmarshal(doc, x); err != nil {
+		return nil, fmt.Errorf("%w: %v", errDamaged, err)
+	}
+	if !q.matches(x) {
+		return nil, nil
+	}
+	return x, nil
 }
 
 // matches checks everything but the words.

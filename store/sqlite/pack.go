@@ -195,14 +195,19 @@ func openFacts(data []byte, n int) ([]*store.Exchange, error) {
 	return out, nil
 }
 
-// openSlots decodes a chunk's exchanges and keeps their encoded form, so that
-// they can be packed again. Bodies are not filled in.
-func openSlots(data []byte, n int) ([]slot, error) {
+// openDocs returns a chunk's exchanges as they were encoded, without bodies.
+func openDocs(data []byte, n int) ([][]byte, error) {
 	b, err := expand(data, logFile)
 	if err != nil {
 		return nil, err
 	}
-	docs, err := parts(b, n)
+	return parts(b, n)
+}
+
+// openSlots decodes a chunk's exchanges and keeps their encoded form, so that
+// they can be packed again. Bodies are not filled in.
+func openSlots(data []byte, n int) ([]slot, error) {
+	docs, err := openDocs(data, n)
 	if err != nil {
 		return nil, err
 	}
