@@ -21,8 +21,12 @@ func gist(action string) meaning {
 	action = clip(action, 4<<10)
 	m := meaning{words: map[string]bool{}, numbers: map[string]bool{}}
 	text := m.takeQuotes(action)
-	for _, p := range phrasings {
-		text = p.re.ReplaceAllString(text, p.class)
+	view := look(text)
+	for i := range phrasings {
+		if p := &phrasings[i]; p.maybe(view) {
+			text = p.re.ReplaceAllString(text, p.class)
+			view = look(text)
+		}
 	}
 	for range negatives.FindAllString(text, -1) {
 		m.negative = !m.negative

@@ -127,3 +127,10 @@ func TestHeldOut_SameAction(t *testing.T) {
 	want(t, "different pairs", different[1], 0.95)
 	want(t, "compatible pairs", compatible, 0.8)
 }
+
+func BenchmarkSameAction(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		SameAction("Always tell customers about our VAT number.", "Say something about the delivery address.")
+	}
+}

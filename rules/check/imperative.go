@@ -6,11 +6,10 @@ import (
 )
 
 var (
-	firstWords  = regexp.MustCompile(`(?i)^((?:do not|don't|dont|never|ever|always|only|also|at least|not|just) )*([\pL'-]+)(?:[,:]? (.*))?$`)
-	finite      = regexp.MustCompile(`(?i)^[^",:]*\b(is|was|are|were|isn't|wasn't|aren't|does|doesn't|did|didn't|has|had|hasn't|seems?|looks?|sounds?|contains?|makes?|should|would|could)\b`)
-	nounTail    = regexp.MustCompile(`(?i)^(?:wrong|too|incomplete|incorrect|not|missing|broken|unclear|bad|poor|useless|off|outdated|irrelevant|inaccurate|confusing|vague|good|ok|okay|fine|great|perfect|helpful|unhelpful|nonsense|rubbish|garbage|mismatch|dead|never|doesn.?t|does|is|was|are|were|to (?:my|the|this) question|quality|has|have|had|seems?|looks?|did|didn.?t|could|should|would|lacks|failed|fails|given|provided|of\b|only partially|cut off|made|makes|gave)\b`)
-	selfTalk    = regexp.MustCompile(`(?i)^(?:me|us|my|i)\b`)
-	justBeWords = regexp.MustCompile(`(?i)^(?:do|let|go|get|look|mind|remember|turn|stop|make|be|check|verify|follow|use|give|tell|say|show|ask|send|return|update|report|call|translate|admit|write|find|bring|talk)$`)
+	firstWords = regexp.MustCompile(`(?i)^((?:do not|don't|dont|never|ever|always|only|also|at least|not|just) )*([\pL'-]+)(?:[,:]? (.*))?$`)
+	finite     = regexp.MustCompile(`(?i)^[^",:]*\b(is|was|are|were|isn't|wasn't|aren't|does|doesn't|did|didn't|has|had|hasn't|seems?|looks?|sounds?|contains?|makes?|should|would|could)\b`)
+	nounTail   = regexp.MustCompile(`(?i)^(?:wrong|too|incomplete|incorrect|not|missing|broken|unclear|bad|poor|useless|off|outdated|irrelevant|inaccurate|confusing|vague|good|ok|okay|fine|great|perfect|helpful|unhelpful|nonsense|rubbish|garbage|mismatch|dead|never|doesn.?t|does|is|was|are|were|to (?:my|the|this) question|quality|has|have|had|seems?|looks?|did|didn.?t|could|should|would|lacks|failed|fails|given|provided|of\b|only partially|cut off|made|makes|gave)\b`)
+	selfTalk   = regexp.MustCompile(`(?i)^(?:me|us|my|i)\b`)
 )
 
 // imperative is a sentence that begins with one of our verbs, and is no

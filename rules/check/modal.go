@@ -33,7 +33,6 @@ const (
 
 var (
 	modalActive  = regexp.MustCompile(`(?i)^` + subject + `(?: also| really| probably| definitely| always| still| just| simply| at least| clearly)*(?:'d better| should(?:n't| not)?| must(?:n't| not)?| needs? to| has to| have to| ought to| could have| could| might want to| is supposed to| are supposed to| can also| needn't| shall)(?: (.+))$`)
-	modalWord    = regexp.MustCompile(`(?i) (should|must|need|needs|has|have|ought|could|might|is|are|can|shall|needn't|shouldn't|mustn't)\b| 'd better`)
 	modalPassive = regexp.MustCompile(`(?i)^(.{2,120}?) (?:should|must|needs? to|has to|have to|ought to)( not|n't)?(?: always| also| never)? (?:be|have been|get)(?: always| clearly| also| explicitly)* (\w+)(?: (.+))?$`)
 	thereShould  = regexp.MustCompile(`(?i)^there (?:should|must|needs? to|has to|ought to)(?: always| also)?( not|n't| never)?(?: always| also)? (?:be|have been) (.+)$`)
 	uselessVP    = regexp.MustCompile(`(?i)^(?:know|learn|try$|try (?:again|harder)|read|work|do|go|get|see|think|improve|understand|stop existing|feel|be (?:able|ashamed|correct|right|better|good|accurate|helpful|useful|fixed|improved|clear|an? |the |easy|possible|obvious|enough|fine|great|true|aware|more (?:helpful|accurate|useful|correct)|kidding|there|about)|answer (?:the|my) question|address|help|make sense|have known|have (?:been|answered|worked|understood|done)|look (?:into|at|like)|refund|cancel|pay|take|cost|arrive|not (?:be wrong|happen|exist|have to))\b`)

@@ -45,7 +45,7 @@ var synonyms = map[string]string{
 // phrasings joins wordings of several words; applied in order to lower case
 // text without its quotations, before negation is read.
 var phrasings = []struct {
-	re    *regexp.Regexp
+	finder
 	class string
 }{
 	{phrasing(`(?:first|given)[- ]names?`), " firstname "},
@@ -90,7 +90,7 @@ var phrasings = []struct {
 }
 
 // phrasing compiles one wording, on word boundaries.
-func phrasing(expr string) *regexp.Regexp { return regexp.MustCompile(`\b(?:` + expr + `)(?:\b|$)`) }
+func phrasing(expr string) finder { return each(`\b(?:` + expr + `)(?:\b|$)`)[0] }
 
 // stemmed makes a set of stems.
 func stemmed(words string) map[string]bool {
