@@ -75,8 +75,22 @@ func likeConditions(a, b *rules.Rule) float64 {
 	if derived(a.Scope.AppliesWhen) || derived(b.Scope.AppliesWhen) {
 		return 0
 	}
-	return dice(stemSet(a.Scope.AppliesWhen), stemSet(b.Scope.AppliesWhen))
+	return dice(conditionWords(a.Scope.AppliesWhen), conditionWords(b.Scope.AppliesWhen))
 }
+
+// conditionWords are the stems of a condition without the frame that people put
+// around a topic. Every other word counts: the topic may be "yes" or "who are you".
+func conditionWords(when string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range words(when) {
+		if !conditionFrame[w] {
+			out[stemOf(w)] = true
+		}
+	}
+	return out
+}
+
+var conditionFrame = set("when whenever if someone somebody anyone anybody people customer customers user users they one asks ask asking asked about for on regarding question questions request requests query queries the a an it is it's that of wants want to")
 
 // applies is the highest probability with which the i-th rule applies to one of
 // the queries (the newest 8 are asked).
