@@ -40,11 +40,12 @@ func Instruction(comment string) (action string, ok bool) {
 // instruct tries one sentence, then what follows a complaint in it ("wrong
 // tone, please be polite"; "good, but mention the fee").
 func instruct(s string) (string, bool) {
+	polite := pleaseAnywhere.MatchString(s)
 	s = tidy(s)
 	if s == "" {
 		return "", false
 	}
-	if a, ok := frame(s); ok {
+	if a, ok := frame(s, polite); ok {
 		return a, true
 	}
 	for _, m := range breaks.FindAllStringIndex(s, 8) {
@@ -52,7 +53,7 @@ func instruct(s string) (string, bool) {
 			continue
 		}
 		if tail := tidy(s[m[1]:]); tail != "" {
-			if a, ok := frame(tail); ok {
+			if a, ok := frame(tail, polite); ok {
 				return a, true
 			}
 		}
@@ -78,10 +79,10 @@ func tidy(s string) string {
 
 var leadIn = regexp.MustCompile(`(?i)^(?:instead, |(?:here|in this case|in that case|in such a case|in cases like this|this time|hier|in diesem fall|ici|dans ce cas|aquí|aqui|en este caso)\b,? |(?:hi|hello|hey|dear|hallo|bonjour|hola|salut)(?: there| bot| team| all| assistant)?[,!. ]|(?:thanks|thank you|ok|okay|well|also|and|but|so|then|just|again|rather|better(?: to)?|best to|ideally|kindly|pls|plz|please|bitte|svp|por favor|s'il vous plait|s'il te plaît|s'il vous plaît|und|aber|et|mais|y|pero|additionally|furthermore|moreover|suggestion|feedback|tip|note|hint|nb|ps)\b[,:!.]?(?: |$)|(?:in (?:the )?future|for (?:the )?future|next time|from now on|going forward|in general|generally|as a rule|the next time|nächstes mal|beim nächsten mal|in zukunft|künftig|la prochaine fois|à l'avenir|la próxima vez|en el futuro|in such cases|in these cases|for next time|at the end of the day|one thing|my suggestion)\b[,:]? ?|(?:i think|i feel|i believe|i guess|imo|imho|in my opinion|maybe|perhaps|i suggest|i'd suggest|i would suggest|we think|honestly|actually|really)(?: that)?,? )`)
 
-// frame recognizes one way of instructing and returns the action.
-func frame(s string) (string, bool) {
+// frame recognizes one way of instructing and returns the action; polite says
+// that there was a "please" in the sentence.
+func frame(s string, polite bool) (string, bool) {
 	s = strings.TrimSpace(strings.TrimRight(s, " .!"))
-	polite := pleaseAnywhere.MatchString(s)
 	s = strings.TrimSpace(pleaseAnywhere.ReplaceAllString(s, ""))
 	if s == "" {
 		return "", false

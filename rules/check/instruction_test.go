@@ -46,6 +46,9 @@ func TestInstruction_Corpus(t *testing.T) {
 
 func TestInstruction_Several(t *testing.T) {
 	got, ok := Instruction("This is wrong. Mention the deadline. I am annoyed! Never use emojis.")
+	if got, ok := Instruction("Here, please no emojis."); !ok || got != "Use no emojis." {
+		t.Errorf("a please at the start: got %q, %v", got, ok)
+	}
 	if want := "Mention the deadline. Never use emojis."; !ok || got != want {
 		t.Errorf("got %q, %v, want %q", got, ok, want)
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 // SameThreshold is the SameAction from which two actions for the same requests
-// are one wish: on the labelled pairs in testdata that were never looked at
-// while tuning, the figures of TestHeldOut_SameAction hold there.
+// are one wish. There, of labelled pairs nothing was tuned on, 62 % of the same
+// ones are found and none of the different ones (TestFresh); of those written
+// before tuning and never looked at, 94 % and 2.5 %.
 const SameThreshold = 0.7
 
 // literalMatch is how alike an action in literal words is to one that asks for
