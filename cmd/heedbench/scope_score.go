@@ -54,7 +54,6 @@ func (r result) followupsOnly() bool { return r.Kept > 0 || r.Dropped > 0 }
 // tally counts one threshold's outcomes.
 type tally struct {
 	covered, recalled, coveredWrong float64
-	neighbours, neighbourWrong      float64
 	touched, touchedRight           float64
 	injected, tokens                float64
 	out                             map[string]*outcome // neighbours and unrelated groups

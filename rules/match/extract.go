@@ -10,11 +10,9 @@ import (
 
 // Limits of extraction.
 const (
-	maxTurnBytes     = 64 << 10 // of a turn that are looked at: its beginning and its end
-	maxRequestWords  = 60       // a longer rest is searched for the request in it
-	maxBareWords     = 25       // of a last line that does not read like a request, below passages
-	maxFollowUpWords = 8
-	maxFollowUpOwn   = 2 // content words that a follow-up may bring along with a "that" or "and"
+	maxTurnBytes    = 64 << 10 // of a turn that are looked at: its beginning and its end
+	maxRequestWords = 60       // a longer rest is searched for the request in it
+	maxBareWords    = 25       // of a last line that does not read like a request, below passages
 )
 
 // Extract returns, for the person turns of one conversation (oldest first), what
@@ -267,11 +265,11 @@ const (
 
 // label reads "Question:", "### User query", "Document 3:" and the like.
 func label(l string) (kind lineKind, rest string, ok bool) {
-	head, rest, ok := strings.Cut(l[:min(len(l), maxLabelBytes)], ":")
+	head, _, ok := strings.Cut(l[:min(len(l), maxLabelBytes)], ":")
 	if ok {
 		rest = l[len(head)+1:]
 	} else if head, ok = l, strings.HasPrefix(l, "#") && len(l) <= maxLabelBytes; !ok {
-		if head, rest, ok = strings.Cut(l[:min(len(l), maxLabelBytes)], "："); !ok {
+		if head, _, ok = strings.Cut(l[:min(len(l), maxLabelBytes)], "："); !ok {
 			return plain, l, false
 		}
 		rest = l[len(head)+len("："):]
@@ -480,39 +478,4 @@ func wordCount(s string) int {
 		}
 	}
 	return n + (dense+1)/2
-}
-
-// isFollowUp reports a request that makes sense only after another: short, and
-// nothing but function words, or opening like a continuation, or pointing back,
-// without much of its own.
-func isFollowUp(s string) bool {
-	if wordCount(s) > maxFollowUpWords {
-		return false
-	}
-	fields := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '’' })
-	if len(fields) == 0 {
-		return true
-	}
-	own, back, verb := 0, false, false
-	for i, w := range fields {
-		w = strings.NewReplacer("'s", "", "’s", "", "'", "", "’", "").Replace(w)
-		verb = verb || i > 0 && auxiliary[w]
-		switch {
-		case pointers[w]:
-			back = true
-		case auxiliary[w], smallWords[w]:
-		default:
-			own++
-		}
-	}
-	opens := continuations[fields[0]] || len(fields) > 1 && continuations[fields[0]+" "+fields[1]]
-	switch {
-	case own == 0:
-		return true
-	case opens && !verb:
-		return own <= maxFollowUpOwn+1
-	case back || opens && verb && own < 2:
-		return own <= maxFollowUpOwn
-	}
-	return false
 }

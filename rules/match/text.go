@@ -50,13 +50,6 @@ func hashByte(h uint64, b byte) uint64 { return (h ^ uint64(b)) * hashPrime }
 
 func hashRune(h uint64, r rune) uint64 { return (h ^ uint64(r)) * hashPrime }
 
-func hashBytes(h uint64, s []byte) uint64 {
-	for _, b := range s {
-		h = hashByte(h, b)
-	}
-	return h
-}
-
 func hashString(h uint64, s string) uint64 {
 	for i := range len(s) {
 		h = hashByte(h, s[i])
@@ -91,7 +84,6 @@ type scratch struct {
 	table  []int32 // open addressing over feats, counted from 1; 0 is empty
 	words  int     // distinct word features
 	grams  int     // distinct gram features
-	word   []byte  // one token as UTF-8, for the stemmer
 	stems  stemCache
 	keep   []float32
 	kept   []bool          // of a long text: which words stay; empty means all
