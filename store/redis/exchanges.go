@@ -5,6 +5,7 @@ import (
 	_ "embed" // the scripts
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,47 +25,64 @@ var (
 	countScript = script(countLua)
 )
 
-// WriteExchanges implements store.Store. Each chunk of up to 64 exchanges is
-// appended as a whole, so a batch that fails halfway is there in part; written
-// again it is completed.
+// WriteExchanges implements store.Store. The exchanges of one app are added as a
+// whole; a batch of several apps is added app by app.
 func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	var errs []error
-	var order []string
-	byApp := map[string][]slot{}
-	for _, x := range xs {
-		sl, err := newSlot(x)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if byApp[sl.x.App] == nil {
-			order = append(order, sl.x.App)
-		}
-		same := func(o slot) bool { return o.x.ID == sl.x.ID }
-		if !slices.ContainsFunc(byApp[sl.x.App], same) {
-			byApp[sl.x.App] = append(byApp[sl.x.App], sl)
-		}
-	}
-	for _, app := range order {
-		for _, slots := range split(byApp[app]) {
-			if err := s.writeChunk(ctx, app, slots); err != nil {
-				return errors.Join(append(errs, err)...)
+	skipped := &store.SkippedError{}
+	for len(xs) > 0 {
+		part := xs[:min(len(xs), store.MaxBatchRecords)]
+		xs = xs[len(part):]
+		apps, byApp := slotsByApp(part, skipped)
+		for _, app := range apps {
+			if err := s.writeLog(ctx, app, byApp[app]); err != nil {
+				return err
 			}
 		}
 	}
-	return errors.Join(errs...)
+	if len(skipped.IDs) > 0 {
+		return skipped
+	}
+	return nil
 }
 
-// logArgs is what the script is told of a chunk.
+// slotsByApp makes the exchanges ready, each once, and lists their apps in order.
+func slotsByApp(xs []*store.Exchange, skipped *store.SkippedError) (apps []string, byApp map[string][]slot) {
+	byApp = map[string][]slot{}
+	seen := map[[2]string]bool{}
+	for _, x := range xs {
+		sl, err := newSlot(x)
+		if err != nil {
+			skipped.IDs, skipped.Err = append(skipped.IDs, sl.x.ID), errors.Join(skipped.Err, err)
+			continue
+		}
+		key := [2]string{sl.x.App, sl.x.ID}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if byApp[sl.x.App] == nil {
+			apps = append(apps, sl.x.App)
+		}
+		byApp[sl.x.App] = append(byApp[sl.x.App], sl)
+	}
+	return apps, byApp
+}
+
+// logArgs is what the script is told of chunks that it appends.
 type logArgs struct {
+	Chunks   []chunkArgs `json:"chunks"`
+	Age      int64       `json:"age"` // seconds
+	MaxN     int64       `json:"max_n"`
+	MaxBytes int64       `json:"max_bytes"`
+}
+
+type chunkArgs struct {
 	Exchanges []logged `json:"exchanges"`
-	Last      int64    `json:"last"` // latest arrival
-	Age       int64    `json:"age"`  // seconds
-	MaxN      int64    `json:"max_n"`
-	MaxBytes  int64    `json:"max_bytes"`
+	First     string   `json:"first"` // earliest arrival
+	Last      int64    `json:"last"`  // latest
 }
 
 type logged struct {
@@ -73,22 +91,35 @@ type logged struct {
 	Response string `json:"r,omitempty"`
 }
 
-// writeChunk appends the slots that are not there yet.
-func (s *Store) writeChunk(ctx context.Context, app string, slots []slot) error {
+// writeLog appends the slots that are not there yet.
+func (s *Store) writeLog(ctx context.Context, app string, slots []slot) error {
 	for len(slots) > 0 {
 		args := logArgs{Age: int64(s.opt.LogAge.Seconds()), MaxN: s.opt.LogExchanges, MaxBytes: s.opt.LogBytes}
-		for i := range slots {
-			x := &slots[i].x
-			args.Exchanges = append(args.Exchanges, logged{x.ID, x.Time.UnixMilli(), x.ResponseID})
-			args.Last = max(args.Last, x.Time.UnixMilli())
+		var data []any
+		for _, run := range split(slots) {
+			args.Chunks = append(args.Chunks, describe(run))
+			data = append(data, s.pack(run))
 		}
-		reply, err := s.run(ctx, "log", logScript, app, args, s.pack(slots))
+		reply, err := s.run(ctx, "log", logScript, app, args, data...)
 		if err != nil || reply[0] != "known" {
 			return err
 		}
 		slots = slices.DeleteFunc(slots, func(o slot) bool { return slices.Contains(reply[1:], o.x.ID) })
 	}
 	return nil
+}
+
+func describe(run []slot) chunkArgs {
+	c := chunkArgs{Last: math.MinInt64}
+	first := int64(math.MaxInt64)
+	for i := range run {
+		x := &run[i].x
+		at := x.Time.UnixMilli()
+		c.Exchanges = append(c.Exchanges, logged{x.ID, at, x.ResponseID})
+		first, c.Last = min(first, at), max(c.Last, at)
+	}
+	c.First = strconv.FormatInt(first, 10)
+	return c
 }
 
 // Exchange implements store.Store: from the index, else from the stream, where

@@ -41,7 +41,7 @@ func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feed
 		return nil, false, err
 	}
 	if first != nil {
-		return s.repeat(ctx, first)
+		return s.repeat(ctx, f, first)
 	}
 	if err := s.keep(ctx, it); err != nil {
 		return nil, false, err
@@ -140,32 +140,42 @@ func (s *Store) admit(it *item) (first *item, err error) {
 	return nil, nil
 }
 
-// keep puts the item on disk and queues it.
+// keep puts the item on disk and queues it. When ctx ends first both happen all
+// the same, or neither.
 func (s *Store) keep(ctx context.Context, it *item) error {
-	err := s.journal.add(ctx, it.rec)
-	o := s.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	it.syncErr = err
-	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		o.drop(it)
-	} else {
-		it.acked = err != nil // left before the answer: it may be on disk, so it is delivered
-		o.queue(it)
+	settle := func(err error) {
+		s.out.mu.Lock()
+		defer s.out.mu.Unlock()
+		if it.syncErr = err; err != nil {
+			s.out.drop(it)
+		} else {
+			s.out.queue(it)
+		}
+		close(it.synced)
 	}
-	close(it.synced)
-	return err
+	if err := s.journal.add(ctx, it.rec, settle); err != nil {
+		settle(err)
+		return err
+	}
+	select {
+	case <-it.synced:
+		return it.syncErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // repeat answers the same key again while the first record is undelivered.
-func (s *Store) repeat(ctx context.Context, first *item) (*store.Feedback, bool, error) {
+func (s *Store) repeat(ctx context.Context, f *store.Feedback, first *item) (*store.Feedback, bool, error) {
 	select {
 	case <-first.synced:
 	case <-ctx.Done():
 		return nil, false, ctx.Err()
 	}
-	if first.syncErr != nil {
-		return nil, false, first.syncErr
+	if err := first.syncErr; errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return s.AddFeedback(ctx, f) // the first caller left before it was taken: now this one is the first
+	} else if err != nil {
+		return nil, false, err
 	}
 	verdict := s.out.await(ctx, first, s.opt.Timeout)
 	switch {

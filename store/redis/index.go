@@ -179,7 +179,13 @@ func (x *indexer) chunk(ctx context.Context, app, id string, values map[string]a
 			return err
 		}
 	} else if err := x.s.opt.Index.WriteExchanges(ctx, xs); err != nil {
-		return err
+		var skipped *store.SkippedError
+		if !errors.As(err, &skipped) {
+			return err
+		}
+		if err := x.s.opt.Index.NoteGap(ctx, app, int64(len(skipped.IDs))); err != nil {
+			return err
+		}
 	}
 	p.Chunk, p.Last = id, first+n-1
 	return nil

@@ -56,9 +56,9 @@ type journal struct {
 
 // entry is a record on its way to the disk.
 type entry struct {
-	rec    []byte
-	sync   bool
-	result chan error
+	rec  []byte
+	sync bool
+	done func(error) // called once by the journal's goroutine; it must not wait
 }
 
 // openJournal opens the journal in dir and returns the records in it, oldest
@@ -130,27 +130,18 @@ func appendRecord(b, rec []byte) []byte {
 	return append(b, rec...)
 }
 
-// add puts the record on disk before it returns nil. When ctx ends first the
-// record may be kept or not.
-func (j *journal) add(ctx context.Context, rec []byte) error {
+// add takes the record and calls done when it is on disk, or could not be put
+// there. An error means that it was not taken and done is not called.
+func (j *journal) add(ctx context.Context, rec []byte, done func(error)) error {
 	if len(rec) > maxRecordBytes {
 		return fmt.Errorf("journal: record of %d bytes, at most %d: %w", len(rec), maxRecordBytes, store.ErrTooLarge)
 	}
-	e := &entry{rec: rec, sync: true, result: make(chan error, 1)}
-	if err := j.send(ctx, e); err != nil {
-		return err
-	}
-	select {
-	case err := <-e.result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return j.send(ctx, &entry{rec: rec, sync: true, done: done})
 }
 
 // note appends a record that need not reach the disk soon.
 func (j *journal) note(rec []byte) {
-	_ = j.send(context.Background(), &entry{rec: rec, result: make(chan error, 1)}) // run never waits for notes' writers
+	_ = j.send(context.Background(), &entry{rec: rec, done: func(error) {}}) // without it the record is delivered again, which changes nothing
 }
 
 func (j *journal) send(ctx context.Context, e *entry) error {
@@ -197,7 +188,7 @@ func (j *journal) run() {
 		}
 		err := j.write(group)
 		for _, e := range group {
-			e.result <- err
+			e.done(err)
 		}
 		j.compact()
 	}

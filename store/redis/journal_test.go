@@ -35,6 +35,16 @@ func openTestJournal(t *testing.T, dir string, k *keepAll) (*journal, [][]byte) 
 	return j, recs
 }
 
+// addSynced adds a record and waits for the disk.
+func addSynced(t *testing.T, j *journal, rec []byte) error {
+	t.Helper()
+	done := make(chan error, 1)
+	if err := j.add(t.Context(), rec, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	return <-done
+}
+
 // writeJournal makes a journal of records of different lengths and returns its
 // bytes and where each record ends.
 func writeJournal(n int) (b []byte, recs [][]byte, ends []int) {
@@ -128,16 +138,16 @@ func TestJournal_DiskFull(t *testing.T) {
 	dir := t.TempDir()
 	k := &keepAll{recs: [][]byte{[]byte("first")}}
 	j, _ := openTestJournal(t, dir, k)
-	if err := j.add(t.Context(), k.recs[0]); err != nil {
+	if err := addSynced(t, j, k.recs[0]); err != nil {
 		t.Fatal(err)
 	}
 	good := j.file
 	j.file = full // no entry is under way: run waits for the next
-	if err := j.add(t.Context(), []byte("refused")); !errors.Is(err, store.ErrFull) {
+	if err := addSynced(t, j, []byte("refused")); !errors.Is(err, store.ErrFull) {
 		t.Fatalf("on a full disk: %v, want %v", err, store.ErrFull)
 	}
 	_ = good.Close()
-	if err := j.add(t.Context(), []byte("second")); err != nil {
+	if err := addSynced(t, j, []byte("second")); err != nil {
 		t.Fatalf("with room again: %v", err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, journalFile))
@@ -156,7 +166,7 @@ func TestJournal_Compacts(t *testing.T) {
 	j, _ := openTestJournal(t, dir, &keepAll{})
 	rec := bytes.Repeat([]byte("x"), 64<<10)
 	for range 40 {
-		if err := j.add(t.Context(), rec); err != nil {
+		if err := addSynced(t, j, rec); err != nil {
 			t.Fatal(err)
 		}
 	}

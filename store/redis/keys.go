@@ -33,7 +33,7 @@ import (
 //	s, r       rule sets by hash; rule versions by id@version
 //	b:HASH     a blob in parts
 //	au, ah     audit entries by number; [number, hash] of the last
-//	x, xl, xz  the log: stream of chunks, sizes in order, chunks by last arrival
+//	x, xl, xz  the log: stream of chunks, sizes in order, "chunk first-arrival" by last arrival
 //	x:ID, xr:… place of an exchange; newest exchange of a response id (both expire)
 //	t:TOKEN    a change that was made, for ten minutes
 func (s *Store) base(app string) string {

@@ -3,7 +3,9 @@ package redis
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -66,64 +68,97 @@ const searchPage = 8
 // run fills found with the first limit+1 matches.
 func (q *search) run(ctx context.Context) error {
 	w := walk{key: q.s.base(q.f.App) + "xz"}
-	since := int64(0)
+	since := int64(math.MinInt64)
 	if !q.f.Since.IsZero() {
 		since = q.f.Since.UnixMilli()
 	}
 	for !w.ended {
-		sids, lasts, err := q.s.chunksBack(ctx, &w, searchPage)
+		places, err := q.s.chunksBack(ctx, &w, searchPage)
 		if err != nil {
 			return err
 		}
-		chunks, err := q.s.chunks(ctx, q.f.App, sids)
+		chunks, err := q.s.chunks(ctx, q.f.App, q.open(places))
 		if err != nil {
 			return err
 		}
-		for i, chunk := range chunks {
-			if q.settle(lasts[i]); len(q.found) > q.limit || lasts[i] < since {
+		for i, p := range places {
+			if q.settle(p.last); len(q.found) > q.limit || p.last < since {
 				return nil
 			}
-			if err := q.visit(ctx, chunk); err != nil {
+			if err := q.visit(ctx, chunks[i]); err != nil {
 				return err
 			}
 		}
 	}
-	q.settle(-1 << 62)
+	q.settle(math.MinInt64)
 	return nil
 }
 
-// chunksBack is walkBack with the scores.
-func (s *Store) chunksBack(ctx context.Context, w *walk, n int) (sids []string, lasts []int64, err error) {
-	sids, err = s.walkBack(ctx, w, n)
-	if err != nil || len(sids) == 0 {
-		return nil, nil, err
+// chunkPlace is where a chunk is and when its exchanges arrived.
+type chunkPlace struct {
+	sid         string
+	first, last int64
+}
+
+// open names the chunks that may hold a match, "" for the others: all of them
+// arrived after what is looked for.
+func (q *search) open(places []chunkPlace) []string {
+	newest := int64(math.MaxInt64)
+	if q.more {
+		newest = q.afterAt
 	}
+	if !q.f.Until.IsZero() {
+		newest = min(newest, q.f.Until.UnixMilli())
+	}
+	sids := make([]string, len(places))
+	for i, p := range places {
+		if p.first <= newest {
+			sids[i] = p.sid
+		}
+	}
+	return sids
+}
+
+// chunksBack is walkBack over the log.
+func (s *Store) chunksBack(ctx context.Context, w *walk, n int) ([]chunkPlace, error) {
+	members, err := s.walkBack(ctx, w, n)
+	if err != nil || len(members) == 0 {
+		return nil, err
+	}
+	places := make([]chunkPlace, len(members))
 	err = s.call(ctx, "list", func(ctx context.Context) error {
-		scores, err := s.client.ZMScore(ctx, w.key, sids...).Result()
-		lasts = make([]int64, len(sids))
-		for i, sc := range scores {
-			lasts[i] = int64(sc)
+		lasts, err := s.client.ZMScore(ctx, w.key, members...).Result()
+		for i, at := range lasts {
+			sid, first, _ := strings.Cut(members[i], " ")
+			places[i] = chunkPlace{sid: sid, last: int64(at)}
+			places[i].first, _ = strconv.ParseInt(first, 10, 64) // one that is no number opens the chunk
 		}
 		return err
 	})
-	return sids, lasts, err
+	return places, err
 }
 
-// chunks reads chunks by their place; "" stands for one that was trimmed.
+// chunks reads chunks by their place; "" stands for one that was not asked for or
+// was trimmed.
 func (s *Store) chunks(ctx context.Context, app string, sids []string) ([]string, error) {
-	if len(sids) == 0 {
-		return nil, nil
-	}
 	out := make([]string, len(sids))
+	if strings.Join(sids, "") == "" {
+		return out, nil
+	}
 	err := s.call(ctx, "list", func(ctx context.Context) error {
 		cmds := make([]*redis.XMessageSliceCmd, len(sids))
 		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, sid := range sids {
-				cmds[i] = p.XRange(ctx, s.base(app)+"x", sid, sid)
+				if sid != "" {
+					cmds[i] = p.XRange(ctx, s.base(app)+"x", sid, sid)
+				}
 			}
 			return nil
 		})
 		for i, cmd := range cmds {
+			if cmd == nil {
+				continue
+			}
 			if ms := cmd.Val(); len(ms) == 1 {
 				out[i], _ = ms[0].Values["d"].(string)
 			}
