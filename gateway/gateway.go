@@ -43,6 +43,7 @@ type Gateway struct {
 	chains   *chains
 	memo     *memo
 	sessions *sessions
+	pending  pending
 	steps    *steps
 
 	reload  sync.Mutex     // serialises Reload

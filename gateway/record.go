@@ -51,13 +51,18 @@ func (c *call) record() {
 		}
 	}
 	if c.relay.tap != nil && c.api != wire.Other {
-		take(x, &c.req, c.body, c.relay.tap.Answer())
+		take(x, c.req.Format, c.body, c.relay.tap.Answer())
 	}
 	if c.api == wire.Responses && x.Status == fasthttp.StatusOK {
 		// The next request of the chain may come at once.
 		c.g.chains.keep(x.App, c.tapped().Answer().ID, chain{x.Facts.Unit, x.Session})
 	}
-	c.g.queue.Record(x)
+	if c.parsed {
+		c.g.pending.put(x, c.g.sessions.remember(x.App, &c.req))
+	}
+	if !c.g.queue.Record(x) {
+		c.g.pending.take(x)
+	}
 }
 
 // maxJudged is how much of an answer's text checks and failures look at.
@@ -67,19 +72,16 @@ const maxJudged = 256 << 10
 func (g *Gateway) prepare(batch []*store.Exchange) {
 	cfg := g.cfg.Load()
 	tap := wire.NewTap(wire.Other, false, maxJudged)
-	var req wire.Request
 	for _, x := range batch {
 		a := cfg.apps[x.App]
-		if x.API != wire.Other {
-			whole := req.Parse(x.API, x.Request) == nil // not when it was cut, or is none
-			if len(x.Response) > 0 && !tapped(x) {
-				tap.Reset(x.API, x.Stream, maxJudged)
-				_, _ = tap.Write(x.Response)
-				take(x, &req, x.Request, tap.Answer())
-			}
-			if whole {
-				g.sessions.find(x, &req)
-			}
+		l, parsed := g.pending.take(x)
+		if x.API != wire.Other && len(x.Response) > 0 && !tapped(x) {
+			tap.Reset(x.API, x.Stream, maxJudged)
+			_, _ = tap.Write(x.Response)
+			take(x, l.format, x.Request, tap.Answer())
+		}
+		if parsed {
+			g.sessions.find(x, l)
 		}
 		if a == nil { // gone with a reload
 			continue
@@ -99,8 +101,9 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 // tapped says whether the row has been completed from a tap on the way.
 func tapped(x *store.Exchange) bool { return x.ResponseID != "" || x.Finish != "" }
 
-// take writes what a tap saw of the answer into the row.
-func take(x *store.Exchange, r *wire.Request, body []byte, a wire.Answer) {
+// take writes what a tap saw of the answer into the row. format is the response
+// shape that was demanded.
+func take(x *store.Exchange, format string, body []byte, a wire.Answer) {
 	x.ResponseID, x.ResponseModel, x.Finish, x.Usage = a.ID, a.Model, a.Finish, a.Usage
 	x.Answer = a.Text
 	switch {
@@ -110,7 +113,7 @@ func take(x *store.Exchange, r *wire.Request, body []byte, a wire.Answer) {
 		x.Outcome = store.Truncated // closed cleanly, but before the API's own end
 	}
 	if x.Outcome != store.Cancelled {
-		x.Failures = wire.Failures(r, body, a)
+		x.Failures = wire.Failures(&wire.Request{API: x.API, Format: format}, body, a)
 	}
 }
 

@@ -2,7 +2,8 @@ package gateway
 
 import (
 	"bytes"
-	"hash/fnv"
+	"hash/maphash"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -16,7 +17,8 @@ import (
 // path never waits for it. A conversation that goes on after maxConversations
 // others, or at another replica, begins a new session.
 type sessions struct {
-	lru *lru.Cache[uint64, conversation]
+	lru  *lru.Cache[uint64, conversation]
+	seed maphash.Seed
 }
 
 const maxConversations = 20_000
@@ -32,49 +34,82 @@ func newSessions() *sessions {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return &sessions{c}
+	return &sessions{c, maphash.MakeSeed()}
 }
 
 // find gives x the session of the request before it, or a new one, named by the
 // exchange that begins it.
-func (s *sessions) find(x *store.Exchange, r *wire.Request) {
-	keys := turnKeys(x.App, r)
-	if len(keys) == 0 {
+func (s *sessions) find(x *store.Exchange, l later) {
+	if l.turns == 0 {
 		return
 	}
-	last := len(keys) - 1
 	if x.Session == "" && x.PreviousID == "" {
 		// The same turns: a tool loop goes on. One turn less: the person said more.
-		for i := last; i >= max(0, last-1) && x.Session == ""; i-- {
-			if c, ok := s.lru.Get(keys[i]); ok && len(c.answer) > 0 && bytes.Contains(x.Request, c.answer) {
+		for _, key := range [...]uint64{l.all, l.butLast} {
+			if c, ok := s.lru.Get(key); ok && len(c.answer) > 0 && bytes.Contains(x.Request, c.answer) {
 				x.Session = c.session
+				break
 			}
 		}
 	}
 	if x.Session == "" {
 		x.Session = x.ID
 	}
-	s.lru.Add(keys[last], conversation{x.Session, answerStart(x)})
+	s.lru.Add(l.all, conversation{x.Session, answerStart(x)})
 }
 
-// turnKeys are hashes of the opening and the first 1, 2, … person turns.
-func turnKeys(app string, r *wire.Request) []uint64 {
+// later is what the preparation of a row needs of the parsed request, so that the
+// body is not parsed twice.
+type later struct {
+	format       string // response shape that was demanded
+	turns        int    // person turns
+	all, butLast uint64 // hashes of the opening and the person turns; of all but the last
+}
+
+// remember says what prepare will need of c.
+func (s *sessions) remember(app string, r *wire.Request) later {
+	l := later{format: r.Format}
 	if r.Opening == 0 {
-		return nil
+		return l
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(app))
-	_, _ = h.Write(appendUint64(nil, r.Opening))
-	var keys []uint64
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	_, _ = h.WriteString(app)
+	var b [8]byte
+	_, _ = h.Write(appendUint64(b[:0], r.Opening))
 	for _, t := range r.Turns {
 		if t.Tool {
 			continue
 		}
-		_, _ = h.Write([]byte(t.Text))
-		_, _ = h.Write([]byte{0})
-		keys = append(keys, h.Sum64())
+		_, _ = h.WriteString(t.Text)
+		_ = h.WriteByte(0)
+		l.turns++
+		l.butLast, l.all = l.all, h.Sum64()
 	}
-	return keys
+	return l
+}
+
+// pending holds what rows in the queue still need. It is bounded by the queue.
+type pending struct {
+	mu   sync.Mutex
+	rows map[*store.Exchange]later
+}
+
+func (p *pending) put(x *store.Exchange, l later) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rows == nil {
+		p.rows = map[*store.Exchange]later{}
+	}
+	p.rows[x] = l
+}
+
+func (p *pending) take(x *store.Exchange) (later, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, ok := p.rows[x]
+	delete(p.rows, x)
+	return l, ok
 }
 
 // answerStart is a piece of the answer that a request which goes on from it holds
