@@ -46,7 +46,7 @@ type AppPolicy struct {
 	Approval   string           // manual ("" too) or auto
 	Holdout    float64          // of new rules, [0, 0.5]
 	Domains    []string         // the app's own, which rules may name
-	Quorum     int              // distinct known people behind an auto-approved rule; 0 is 3
+	Quorum     int              // distinct known people behind an auto-approved rule; 0 is 3; 1 lets unknown ones do
 	MaxTouch   float64          // share of traffic that an auto-approved rule may touch; 0 is 0.2
 	Ramp       float64          // first share of an auto-approved rule, (0, 1]; 0 is 0.1
 	MinRatings int              // ratings of each target before its routing is proposed; 0 is 20

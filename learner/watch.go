@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"heed/rules"
@@ -88,8 +87,8 @@ func (l *Learner) watchRule(ctx context.Context, a *appState, app string, r *rul
 		return false, err
 	}
 	w.newest, w.rated = xs[0].ID, a.ratings
-	if why := harm(e); why != "" {
-		return true, l.pause(ctx, app, r, why)
+	if e.Verdict == store.Harms {
+		return true, l.pause(ctx, app, r, e.Why)
 	}
 	if ramps {
 		w.ramped = l.now()
@@ -125,18 +124,6 @@ func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, why stri
 		return nil
 	}
 	return err
-}
-
-// harm says in a sentence by which figures the rule harms, "" when none says so.
-func harm(e store.Effect) string {
-	by := e.Harms()
-	i := slices.IndexFunc(e.Sources, func(s store.Estimate) bool { return s.Source == by })
-	if i < 0 {
-		return ""
-	}
-	s := e.Sources[i]
-	return fmt.Sprintf("by %s: %.0f %% good of %d answers with the rule, %.0f %% of %d without (difference %+.0f points, 95 %% between %+.0f and %+.0f)",
-		s.Source, 100*s.TreatedMean, s.Treated, 100*s.ControlMean, s.Control, 100*s.Difference, 100*s.Low, 100*s.High)
 }
 
 // ramp lets the rule reach the next share of the units.
