@@ -15,11 +15,10 @@ import (
 
 const secret = "xylophone-4711" // what the user wrote, and nobody else
 
-// TestStore_EraseUser fills every place that may hold a user's words, erases, and
-// looks for them in the bytes of the files.
-func TestStore_EraseUser(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, Options{})
+// fillUser puts the words of user3 into every place that may hold them. It returns
+// the user's record, and another person's on the same exchange.
+func fillUser(t *testing.T, s reopening) (own, others *store.Feedback) {
+	t.Helper()
 	ctx := t.Context()
 	xs := make([]*store.Exchange, 200)
 	for i := range xs {
@@ -42,7 +41,7 @@ func TestStore_EraseUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	others, _, err := s.AddFeedback(ctx, &store.Feedback{App: "shop", User: "user4", ExchangeID: xs[3].ID, Comment: "I agree"})
+	others, _, err = s.AddFeedback(ctx, &store.Feedback{App: "shop", User: "user4", ExchangeID: xs[3].ID, Comment: "I agree"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +64,16 @@ func TestStore_EraseUser(t *testing.T) {
 	if err := s.checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
+	return own, others
+}
+
+// TestStore_EraseUser erases a user and looks for the words in the bytes of the
+// files.
+func TestStore_EraseUser(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	ctx := t.Context()
+	own, others := fillUser(t, s)
 	if !inFiles(t, dir, secret) {
 		t.Fatal("the words cannot be found in the files before: the search proves nothing")
 	}
