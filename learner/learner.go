@@ -69,6 +69,7 @@ const (
 	maxTries     = 5                // of one record, before it is put aside
 	maxCommits   = 5                // of one record, when others change the same proposals
 	recordTime   = 30 * time.Second // for one record
+	tendEvery    = 5 * time.Second  // how often apps are looked at without a change
 	linkPatience = 15 * time.Minute // how long feedback waits for its exchange's row
 	longestRetry = time.Minute      // between two looks for the row
 	firstRetry   = 150 * time.Millisecond
@@ -146,6 +147,8 @@ func (l *Learner) policy(app string) AppPolicy {
 func (l *Learner) Run(ctx context.Context) error {
 	defer l.side.Wait()
 	var seen uint64
+	var tended time.Time
+	changed := true
 	for ctx.Err() == nil {
 		if err := l.work(ctx); err != nil && ctx.Err() == nil {
 			l.metrics.errors.Inc()
@@ -153,10 +156,14 @@ func (l *Learner) Run(ctx context.Context) error {
 			sleep(ctx, l.opt.Poll)
 			continue
 		}
-		l.tend(ctx)
+		if changed || l.busy() || due(tended, l.now(), tendEvery) {
+			l.tend(ctx)
+			tended = l.now()
+		}
 		wait, cancel := context.WithTimeout(ctx, l.patience())
 		n, err := l.opt.Store.Wait(wait, seen)
 		cancel()
+		changed = err == nil
 		switch {
 		case err == nil:
 			seen = n
@@ -169,6 +176,16 @@ func (l *Learner) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// busy says whether something that runs aside is to be taken in when it ends.
+func (l *Learner) busy() bool {
+	for _, a := range l.apps {
+		if a.busy {
+			return true
+		}
+	}
+	return l.consult.busy
 }
 
 // patience is how long to wait for a change: until a record that was put off is

@@ -12,7 +12,7 @@ import (
 // Thresholds of merging. Actions of a closed form (check.SameAction compares
 // their words, numbers and quotations) that are alike this much say the same.
 const (
-	sameAction   = 0.6  // with one topic
+	sameAction   = check.SameThreshold // with one topic
 	nearlySame   = 0.9  // with related topics
 	sameTopic    = 0.35 // probability that the one rule applies to the other's examples
 	relatedTopic = 0.1
@@ -143,8 +143,8 @@ func dice(a, b map[string]bool) float64 {
 
 // Same returns the indexes of the rules that say the same as rule about the same
 // requests, so that they are one. A specific action (with a quotation or a name in
-// its check) that nobody bound to a condition is taken for one wish whatever the
-// requests were; a general one ("be brief") is one only within a topic.
+// its check) that at most one of two people bound to a condition is taken for one
+// wish whatever the requests were; a general one ("be brief") is one only within a topic.
 func Same(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []int {
 	var same, ask []int
 	var alike []float64
@@ -156,7 +156,7 @@ func Same(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []int {
 		like := check.SameAction(rule.Action, o.Action)
 		switch {
 		case like < sameAction:
-		case like >= nearlySame && specific(rule) && specific(o) && derived(rule.Scope.AppliesWhen) && derived(o.Scope.AppliesWhen):
+		case like >= nearlySame && specific(rule) && specific(o) && (derived(rule.Scope.AppliesWhen) || derived(o.Scope.AppliesWhen)):
 			same = append(same, i)
 		default:
 			ask, alike, asked = append(ask, i), append(alike, like), append(asked, o)
