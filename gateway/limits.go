@@ -90,18 +90,19 @@ type breaker struct {
 	max   int
 	pause time.Duration
 
-	mu     sync.Mutex
-	failed int
-	next   time.Time // when open: the next call to let through
+	failed atomic.Int32 // in a row
+
+	mu   sync.Mutex
+	next time.Time // when open: the next call to let through
 }
 
 // allow says whether a call may be tried now, and else how long to wait.
 func (b *breaker) allow(now time.Time) (ok bool, wait time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.max < 0 || b.failed < b.max {
+	if b.max < 0 || int(b.failed.Load()) < b.max {
 		return true, 0
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if now.Before(b.next) {
 		return false, b.next.Sub(now)
 	}
@@ -111,13 +112,15 @@ func (b *breaker) allow(now time.Time) (ok bool, wait time.Duration) {
 
 // note counts whether the upstream could be reached.
 func (b *breaker) note(reached bool, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if reached {
-		b.failed = 0
+		if b.failed.Load() != 0 {
+			b.failed.Store(0)
+		}
 		return
 	}
-	if b.failed++; b.failed >= b.max {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if int(b.failed.Add(1)) >= b.max {
 		b.next = now.Add(b.pause)
 	}
 }

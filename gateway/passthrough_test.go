@@ -163,3 +163,71 @@ func TestGateway_Expect(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// TestGateway_LongLine: F12: a line of many megabytes passes without being held.
+func TestGateway_LongLine(t *testing.T) {
+	const size = 32 << 20
+	e := start(t, func(c net.Conn, _ *http.Request, _ []byte) bool {
+		_, _ = io.WriteString(c, sseHead+chunk("data: "))
+		piece := chunk(strings.Repeat("y", 64<<10))
+		for range size / (64 << 10) {
+			if _, err := io.WriteString(c, piece); err != nil {
+				return false
+			}
+		}
+		_, err := io.WriteString(c, chunk("\n\n"+sseDone)+"0\r\n\r\n")
+		return err == nil
+	})
+	r := e.post("/v1/chat/completions", hello)
+	var most int64
+	n, err := io.Copy(writerFunc(func(p []byte) (int, error) {
+		most = max(most, e.g.bytes.held.Load())
+		return len(p), nil
+	}), r.Body)
+	if want := int64(len("data: ") + size + len("\n\n"+sseDone)); n != want || err != nil {
+		t.Errorf("%d bytes, %v; want %d", n, err, want)
+	}
+	if most > 4<<20 {
+		t.Errorf("%d bytes were held", most)
+	}
+}
+
+// TestGateway_Drip: F8: an upstream that sends byte by byte is waited for, and its
+// bytes arrive as they are, characters cut anywhere.
+func TestGateway_Drip(t *testing.T) {
+	text := delta("日本語 🙂 é") + sseStop + sseDone
+	e := start(t, func(c net.Conn, _ *http.Request, _ []byte) bool {
+		_, _ = io.WriteString(c, sseHead)
+		for i := range len(text) {
+			_, _ = io.WriteString(c, chunk(text[i:i+1]))
+		}
+		_, _ = io.WriteString(c, "0\r\n\r\n")
+		return true
+	})
+	r := e.post("/v1/chat/completions", hello)
+	if got := readAll(t, r); got != text {
+		t.Errorf("got %q", got)
+	}
+	if x := e.row(r.Header.Get("Heed-Exchange-Id")); x.Answer != "日本語 🙂 é" || x.Outcome != store.OK || string(x.Response) != text {
+		t.Errorf("answer %q, outcome %s", x.Answer, x.Outcome)
+	}
+}
+
+// TestGateway_EarlyFeedback: a token is good from the moment the client has it,
+// while the answer is still being streamed and its row is not written.
+func TestGateway_EarlyFeedback(t *testing.T) {
+	release := make(chan struct{})
+	e := start(t, func(c net.Conn, _ *http.Request, _ []byte) bool {
+		_, _ = io.WriteString(c, sseHead)
+		<-release
+		_, _ = io.WriteString(c, chunk(sseStop+sseDone)+"0\r\n\r\n")
+		return true
+	})
+	r := e.post("/v1/chat/completions", hello)
+	said := e.post("/heed/feedback", `{"token":"`+r.Header.Get("Heed-Feedback-Token")+`","rating":1}`, "Authorization", "")
+	if body := readAll(t, said); said.StatusCode != 201 {
+		t.Errorf("%d %s", said.StatusCode, body)
+	}
+	close(release)
+	readAll(t, r)
+}

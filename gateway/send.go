@@ -54,10 +54,10 @@ func (c *call) send(ctx *fasthttp.RequestCtx) *Error {
 // once more with the client's own bytes; if that is taken, the block was at fault
 // and the target gets none for a while.
 func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error {
-	block := c.block
+	block, d := c.block, &c.x.Decision
+	d.Observed, d.Resent = c.app.Rules == Observe, false // as it was for the target before
 	if block != "" && u.mute.has(t.Model, c.start) {
-		block = ""
-		c.x.Decision.Observed = true
+		block, d.Observed = "", true
 	}
 	body, injected := c.patch(u, t, block)
 	if e := c.exchange(ctx, u, t, body); e != nil {
@@ -69,7 +69,7 @@ func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error 
 	}
 	c.drop()
 	c.g.metrics.retries.WithLabelValues("without_rules").Inc()
-	c.x.Decision.Resent = true
+	d.Resent = true
 	body, _ = c.patch(u, t, "")
 	if e := c.exchange(ctx, u, t, body); e != nil {
 		return e
@@ -200,11 +200,12 @@ func without(query, key string) string {
 
 // open takes a connection and ties it to the client's.
 func (c *call) open(u *upstream) *Error {
-	if ok, wait := u.breaker.allow(time.Now()); !ok {
+	now := time.Now()
+	if ok, wait := u.breaker.allow(now); !ok {
 		return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeUnreachable, Retry: wait, unsent: true,
 			Message: "upstream " + u.Name + " cannot be reached; it is tried again after Retry-After"}
 	}
-	l, err := u.lease()
+	l, err := u.lease(now)
 	switch {
 	case errors.Is(err, fasthttp.ErrNoFreeConns), errors.Is(err, fasthttp.ErrTimeout):
 		return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second, unsent: true,
@@ -214,7 +215,7 @@ func (c *call) open(u *upstream) *Error {
 		return &Error{Status: fasthttp.StatusBadGateway, Code: codeUnreachable, unsent: true,
 			Message: "upstream " + u.Name + " cannot be reached; nothing was sent", cause: withoutAddress(err)}
 	}
-	u.breaker.note(true, time.Now())
+	u.breaker.note(true, now)
 	c.lease = l
 	if c.conn != nil {
 		if why := c.conn.arm(l.conn); why != stays {

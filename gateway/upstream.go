@@ -93,6 +93,7 @@ func roots(file string) (*x509.CertPool, error) {
 const (
 	connWait      = 2 * time.Second  // for a free one, when all of MaxConns are busy
 	idleConn      = 30 * time.Second // in the pool; stale ones are found before that
+	maxConnAge    = 5 * time.Minute  // names may come to mean other machines
 	maxAnswerHead = 32 << 10         // head of an answer; above it is 502
 )
 
@@ -106,6 +107,7 @@ type upConn struct {
 	raw    net.Conn // below TLS: closing it never waits
 	fd     int
 	tls    bool
+	born   time.Time
 	used   bool  // it has served a call
 	wrote  int64 // in this call
 	write  time.Duration
@@ -132,7 +134,7 @@ func dial(addr string, conf *tls.Config, t *Timeouts) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &upConn{Conn: conn, raw: conn, fd: fd(conn), write: t.Write}
+	c := &upConn{Conn: conn, raw: conn, fd: fd(conn), born: time.Now(), write: t.Write}
 	if conf == nil {
 		return c, nil
 	}
@@ -157,7 +159,7 @@ type lease struct {
 
 // lease takes a connection that is alive: one that waits and was not closed, or a
 // new one. Nothing has been sent when it fails.
-func (u *upstream) lease() (lease, error) {
+func (u *upstream) lease(now time.Time) (lease, error) {
 	for {
 		cc, err := u.pool.AcquireConn(0, false)
 		if err != nil {
@@ -167,7 +169,7 @@ func (u *upstream) lease() (lease, error) {
 		if !ok {
 			panic("BUG: connection of another pool")
 		}
-		if conn.used && conn.fd >= 0 && stale(conn.fd, conn.tls) {
+		if conn.used && (now.Sub(conn.born) > maxConnAge || conn.fd >= 0 && stale(conn.fd, conn.tls)) {
 			u.pool.CloseConn(cc)
 			continue // ends: every round takes one waiting connection away
 		}
