@@ -19,6 +19,7 @@ type commands struct {
 	Overhead overheadCommand `cmd:"" help:"What a request costs: an instant upstream alone, behind a bare proxy, behind Heed with everything on."`
 	Learning learningCommand `cmd:"" help:"The loop: what unseen answers follow after so many records of feedback."`
 	Effect   effectCommand   `cmd:"" help:"Does a rule help or harm: simulated rules of known effect, with a look at every exchange."`
+	Prefix   prefixCommand   `cmd:"" help:"What a prompt cache can still serve: the prefix that requests of a conversation share, for each placement."`
 	Scope    scopeCommand    `cmd:"" help:"The right requests and no others: which unseen requests get which rules."`
 	Store    storeCommand    `cmd:"" help:"The price of the record: what an exchange costs to log, and how long a list or a search takes."`
 }
