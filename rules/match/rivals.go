@@ -10,7 +10,7 @@ import (
 const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
-	manyTicks      = 10   // counterexamples a rule that halve the clusters: what people say is better
+	manyTicks      = 12   // counterexamples a rule that halve the clusters: what people say is better
 	leastCluster   = 5    // texts: fewer are no topic
 	queriesARival  = 65   // of traffic, by default
 	maxRivals      = 200  // more cost recall and time
