@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -194,20 +195,29 @@ func TestStore_Pending_TakesOverFromDeadPeer(t *testing.T) {
 	}
 }
 
-// Several learners on one server handle every record once between them.
+// Several learners on one server handle every record once between them; 100,000
+// with HEED_SOAK.
 func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 	srv := startServer(t)
 	opt := srv.options(t)
-	const n = 300
-	s := open(t, opt)
-	for i := range n {
-		if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: fmt.Sprint("app", i%3), Source: "api", Comment: fmt.Sprint(i)}); err != nil {
-			t.Fatal(err)
-		}
+	n := 320
+	if os.Getenv("HEED_SOAK") != "" {
+		n = 100_000
 	}
+	s := open(t, opt)
+	var wg sync.WaitGroup
+	for w := range 32 {
+		wg.Go(func() {
+			for i := w; i < n; i += 32 {
+				if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: fmt.Sprint("app", i%3), Source: "api", Comment: fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 	var mu sync.Mutex
 	seen := map[string]int{}
-	var wg sync.WaitGroup
 	for w := range 4 {
 		peer := open(t, withDir(opt, t.TempDir()))
 		worker := fmt.Sprint("w", w)
@@ -216,9 +226,8 @@ func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 				fs, err := peer.Pending(t.Context(), worker, 20)
 				if err != nil {
 					t.Error(err)
-					return
 				}
-				if len(fs) == 0 {
+				if err != nil || len(fs) == 0 {
 					return
 				}
 				for _, f := range fs {
