@@ -61,9 +61,10 @@ func (t *stepTemplate) request(text string) string {
 	}
 	rest := lines(t.subtract(text))
 	labelled := slices.ContainsFunc(whole, func(l line) bool { return l.kind != plain })
-	if words(rest) > maxRequestWords || labelled {
-		if q := strings.TrimSpace(t.subtract(choose(whole))); q != "" {
-			return q
+	if long := words(rest) > maxRequestWords; long || labelled {
+		q := strings.TrimSpace(t.subtract(choose(whole)))
+		if q != "" || long && labelled {
+			return q // nothing, rather than a piece of the passages
 		}
 	}
 	return choose(rest)
