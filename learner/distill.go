@@ -67,8 +67,18 @@ func condition(when, query string, known Frequencies) string {
 	if when == "" || len(words(when)) >= quoteWords && quotes(when, query, quoteWords) {
 		return Topic([]string{query}, known)
 	}
+	if kindOfRequest.MatchString(when) && !hasVerb.MatchString(when) {
+		when = oneLine("someone asks "+when, rules.MaxAppliesWhenRunes) // it is read after "When"
+	}
 	return when
 }
+
+// kindOfRequest finds a condition that is a noun ("refund questions"), unless it
+// hasVerb.
+var (
+	kindOfRequest = regexp.MustCompile(`(?i)^[^,;]{2,100}\b(questions|requests|queries|inquiries|complaints)$`)
+	hasVerb       = regexp.MustCompile(`(?i)\b(asks?|asking|has|have|is|are|wants?|gets?|sends?|writes?|about)\b`)
+)
 
 // Problems says why a rule must not be approved: the safety of every text of it
 // that is injected.

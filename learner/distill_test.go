@@ -61,6 +61,9 @@ func TestDistill_Scopes(t *testing.T) {
 	if r := said(func(f *store.Feedback) { f.Comment = "When somebody asks about parcels, mention the fee" }); r.Scope.AppliesWhen != "somebody asks about parcels" || r.Action != "Mention the fee." {
 		t.Errorf("condition in the comment: %+v", r)
 	}
+	if r := said(func(f *store.Feedback) { f.When = "refund questions." }); r.Scope.AppliesWhen != "someone asks refund questions" {
+		t.Errorf("a noun as condition: %q", r.Scope.AppliesWhen)
+	}
 	r := said(func(*store.Feedback) {})
 	r.ID = rules.NewID()
 	if err := r.Validate(); err != nil {
@@ -119,5 +122,20 @@ func TestFitScopes_LeavesOutWhatTakesRequests(t *testing.T) {
 	good.Ops[0].Rule.Scope.Examples = append(good.Ops[0].Rule.Scope.Examples, "y")
 	if _, second := fitScopes(set, []*store.Proposal{good}); first == second {
 		t.Error("another example does not change the name")
+	}
+}
+
+func TestConflicting_BeginAndEndGoTogether(t *testing.T) {
+	rule := func(action string) *rules.Rule {
+		r := &rules.Rule{ID: rules.NewID(), App: "shop", Action: action, Checks: check.Compile(action)}
+		r.Scope.Examples = []string{"how do i return my shoes"}
+		return r
+	}
+	set := &rules.Set{App: "shop", Rules: []rules.Rule{*rule(`Always open with "Hello there".`)}}
+	if got := Conflicting(rule(`Always close with "The shop team".`), set, nil, "", nil); len(got) != 0 {
+		t.Errorf("conflicts %+v between a beginning and an end", got)
+	}
+	if got := Conflicting(rule(`Begin with "Good day".`), set, nil, "", nil); len(got) != 1 || got[0].Advice != "supersede" {
+		t.Errorf("conflicts %+v between two beginnings, want one", got)
 	}
 }

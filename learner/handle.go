@@ -205,10 +205,12 @@ func (s *state) like(cand *rules.Rule, among []*store.Proposal) *store.Proposal 
 }
 
 // askAgain is how many distinct people must say the same after a rejection before
-// it is proposed again; rejectedKept how many rejections are remembered.
+// it is proposed again, askAgainUnknown how many records where nobody is known;
+// rejectedKept is how many rejections are remembered.
 const (
-	askAgain     = 2
-	rejectedKept = 200
+	askAgain        = 2
+	askAgainUnknown = 3
+	rejectedKept    = 200
 )
 
 // rejectedBefore deals with an instruction that a person rejected: it is kept as
@@ -226,7 +228,7 @@ func (l *Learner) rejectedBefore(ctx context.Context, s *state, f *store.Feedbac
 	next := MergeInto(p, e, cand, s.known)
 	next.Ops = p.Ops // what was rejected stays as it was
 	since := slices.DeleteFunc(slices.Clone(next.Evidence), func(o store.Evidence) bool { return !o.Time.After(p.DecidedAt) })
-	if people(since) >= askAgain {
+	if people(since) >= askAgain || len(since) >= askAgainUnknown {
 		return since, nil
 	}
 	s.keep(next, p.Version)

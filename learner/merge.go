@@ -13,8 +13,8 @@ import (
 // their words, numbers and quotations) that are alike this much say the same.
 const (
 	sameAction   = check.SameThreshold // with one topic
-	nearlySame   = 0.9  // with related topics
-	sameTopic    = 0.35 // probability that the one rule applies to the other's examples
+	nearlySame   = 0.9                 // with related topics
+	sameTopic    = 0.35                // probability that the one rule applies to the other's examples
 	relatedTopic = 0.1
 )
 
@@ -236,7 +236,7 @@ func Conflicting(rule *rules.Rule, set *rules.Set, open []*store.Proposal, skip 
 	var out []store.Conflict
 	var against []*rules.Rule
 	add := func(o *rules.Rule, c store.Conflict) {
-		if o == nil || o.ID == rule.ID || !meet(&rule.Scope.Hard, &o.Scope.Hard) {
+		if o == nil || o.ID == rule.ID || !meet(&rule.Scope.Hard, &o.Scope.Hard) || bothEnds(rule, o) {
 			return
 		}
 		if why, ok := check.Conflict(rule.Action, o.Action, rule.Checks, o.Checks); ok {
@@ -267,6 +267,15 @@ func Conflicting(rule *rules.Rule, set *rules.Set, open []*store.Proposal, skip 
 		kept = append(kept, c)
 	}
 	return kept
+}
+
+// bothEnds says whether one rule is about how an answer begins and the other about
+// how it ends: an answer can do both, however opposite the words are.
+func bothEnds(a, b *rules.Rule) bool {
+	only := func(r *rules.Rule, kind string) bool {
+		return len(r.Checks) > 0 && !slices.ContainsFunc(r.Checks, func(s check.Spec) bool { return s.Kind != kind })
+	}
+	return only(a, check.KindBegin) && only(b, check.KindEnd) || only(a, check.KindEnd) && only(b, check.KindBegin)
 }
 
 // sameScope is the overlap from which two rules are about the same requests.

@@ -55,3 +55,23 @@ func TestLearner_RejectedIsNotAskedAgainAtOnce(t *testing.T) {
 		t.Errorf("proposal %q by %d people, %d records; want the two who asked since", p.Title, p.People, len(p.Evidence))
 	}
 }
+
+func TestLearner_RejectedIsAskedAgainByUnknownPeople(t *testing.T) {
+	b := newBench(t)
+	b.say(b.exchange("how do i return my shoes"), "", "Mention the 30 day return window")
+	b.work()
+	p := b.one()
+	p.State, p.DecidedBy, p.DecidedAt, p.Version = store.Rejected, "ann", b.now, p.Version+1
+	if err := b.store.Commit(b.ctx, store.Changes{App: "shop", Proposals: []*store.Proposal{p}}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range askAgainUnknown {
+		if n := len(b.proposals(store.Open)); n != 0 {
+			t.Fatalf("asked again after %d records", i)
+		}
+		b.now = b.now.Add(1e9)
+		b.say(b.exchange("can i return my shoes"), "", "Mention the 30 day return window")
+		b.work()
+	}
+	b.one()
+}
