@@ -82,7 +82,6 @@ func randomJSON(r *rand.Rand, depth int) string {
 func TestGateway_Upload(t *testing.T) {
 	const size = 100 << 20
 	sum := make(chan string, 2)
-	e := start(t, answerJSON("{}"))
 	// An upstream that hashes instead of keeping.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -96,7 +95,7 @@ func TestGateway_Upload(t *testing.T) {
 	})}
 	go func() { _ = srv.Serve(ln) }()
 	defer srv.Close()
-	e = start(t, answerJSON("{}"), func(o *Options) { o.Upstreams[0].BaseURL = "http://" + ln.Addr().String() + "/v1" })
+	e := start(t, answerJSON("{}"), func(o *Options) { o.Upstreams[0].BaseURL = "http://" + ln.Addr().String() + "/v1" })
 	for _, c := range []struct {
 		path   string
 		length int64

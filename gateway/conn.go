@@ -43,10 +43,9 @@ type clientConn struct {
 	token   uint64    // of the watcher; 0 is not watched
 	written time.Time // when the write deadline was set last
 
-	mu     sync.Mutex
-	why    leaving
-	up     *upConn // of the call that was sent; nil when there is none
-	closed bool
+	mu  sync.Mutex
+	why leaving
+	up  *upConn // of the call that was sent; nil when there is none
 }
 
 // arm makes up the connection that is closed when the client leaves. It returns

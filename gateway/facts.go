@@ -24,15 +24,6 @@ const (
 	maxTraceBytes = 64   // traceparent has 55 (W3C Trace Context, section 3.2)
 )
 
-// UserHash names a person without naming them: 32 hex digits of SHA-256 over app
-// and the name the client gave. The same person has another hash in another app.
-func UserHash(app, user string) string {
-	if user == "" {
-		return ""
-	}
-	return digest("heed-user-v1", app, user)
-}
-
 func digest(parts ...string) string {
 	var buf [512]byte
 	b := buf[:0]
@@ -55,7 +46,7 @@ func (c *call) readFacts(h *fasthttp.RequestHeader) {
 	if user == "" {
 		user = clean([]byte(c.req.User), maxNameBytes)
 	}
-	f.User = UserHash(c.app.Name, user)
+	f.User = store.UserHash(c.app.Name, user)
 	if tags := h.Peek("Heed-Tags"); len(tags) > 0 {
 		f.Tags = parseTags(clean(tags, maxTagsBytes))
 		f.Partition = f.Tags["partition"]

@@ -57,9 +57,9 @@ func TestGateway_Unit(t *testing.T) {
 	common := &e.g.cfg.Load().apps["shop"].common
 	for range 3000 {
 		common.count()
-		common.add("user", UserHash("shop", "everybody"))
+		common.add("user", store.UserHash("shop", "everybody"))
 	}
-	if got := facts(hello, "Heed-User", "everybody"); got.Facts.Unit != f.Facts.Unit || got.Facts.User != UserHash("shop", "everybody") {
+	if got := facts(hello, "Heed-User", "everybody"); got.Facts.Unit != f.Facts.Unit || got.Facts.User != store.UserHash("shop", "everybody") {
 		t.Errorf("a constant user is a unit: %+v", got.Facts)
 	}
 }

@@ -122,7 +122,7 @@ func (g *Gateway) readFeedback(ctx *fasthttp.RequestCtx, cfg *config) (*store.Fe
 			g.allow(ctx, cfg, nil)
 			return nil, e
 		}
-		f.App, f.User = key.app.Name, UserHash(key.app.Name, b.User)
+		f.App, f.User = key.app.Name, store.UserHash(key.app.Name, b.User)
 		f.ExchangeID, f.ResponseID, f.Session = b.ExchangeID, b.ResponseID, b.Session
 	}
 	a := cfg.apps[f.App]
@@ -294,7 +294,7 @@ func (g *Gateway) hear(c *call, header []byte, user string) {
 	if len(header) == 0 {
 		return
 	}
-	f := &store.Feedback{App: c.app.Name, Time: c.start, Source: "header", User: UserHash(c.app.Name, user)}
+	f := &store.Feedback{App: c.app.Name, Time: c.start, Source: "header", User: store.UserHash(c.app.Name, user)}
 	b, e := parseSaid(string(header), f)
 	if e == nil {
 		e = b.fill(f)

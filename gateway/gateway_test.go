@@ -38,7 +38,7 @@ func TestGateway_Chat(t *testing.T) {
 	x := e.row(id)
 	if x.App != "shop" || x.Outcome != store.OK || x.ResponseID != "chatcmpl-1" || x.Answer != "Hello there, friend." || x.Session != "s-1" ||
 		x.Usage == nil || x.Usage.InputTokens != 7 || string(x.Request) != hello || string(x.Response) != chatAnswer ||
-		x.Facts.User != UserHash("shop", "ann") || x.RequestModel != "m-real" || x.ResponseModel != "m-up" || x.Query != "Where is my order?" {
+		x.Facts.User != store.UserHash("shop", "ann") || x.RequestModel != "m-real" || x.ResponseModel != "m-up" || x.Query != "Where is my order?" {
 		j, _ := json.Marshal(x)
 		t.Errorf("row %s", j)
 	}
@@ -158,7 +158,7 @@ func TestGateway_Feedback(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := e.store.feedback[got.ID]
-	if f.ExchangeID != id || f.App != "shop" || f.User != UserHash("shop", "ann") || f.Source != "widget" || *f.Rating != -1 {
+	if f.ExchangeID != id || f.App != "shop" || f.User != store.UserHash("shop", "ann") || f.Source != "widget" || *f.Rating != -1 {
 		t.Errorf("stored %+v", f)
 	}
 	if r := e.do("DELETE", "/heed/feedback/"+got.ID, "", "Authorization", "", "Heed-Feedback-Token", token); r.StatusCode != 204 {

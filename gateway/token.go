@@ -22,7 +22,7 @@ import (
 //
 //	version 1 | key id 4 | expiry 4 (Unix seconds) | exchange 16 | user 16 | app … | HMAC-SHA256 32
 //
-// where user is UserHash, all zero when nobody was named, and the key id is the
+// where user is store.UserHash, all zero when nobody was named, and the key id is the
 // start of the key's SHA-256. It holds no personal data.
 const (
 	tokenVersion = 1
@@ -87,7 +87,7 @@ func repeats(s string) bool {
 	return true
 }
 
-// sign makes the token for an exchange; user is a UserHash or "".
+// sign makes the token for an exchange; user is a store.UserHash or "".
 func (s *signer) sign(app, exchange, user string, now time.Time) string {
 	return string(s.append(nil, app, exchange, user, now))
 }

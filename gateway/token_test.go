@@ -24,7 +24,7 @@ func newTestSigner(t testing.TB, keys ...Secret) *signer {
 func TestSigner(t *testing.T) {
 	s := newTestSigner(t, signingKey)
 	now := time.Unix(1_800_000_000, 0)
-	id, user := store.NewID(), UserHash("shop", "ann")
+	id, user := store.NewID(), store.UserHash("shop", "ann")
 	token := s.sign("shop", id, user, now)
 	if len(token) > 200 || strings.Contains(token, "shop") && strings.Contains(token, "ann") {
 		t.Errorf("token %q", token)
@@ -58,7 +58,7 @@ func TestSigner_Rotation(t *testing.T) {
 func TestSigner_Forged(t *testing.T) {
 	s := newTestSigner(t, signingKey)
 	now := time.Unix(1_800_000_000, 0)
-	token := s.sign("shop", store.NewID(), UserHash("shop", "ann"), now)
+	token := s.sign("shop", store.NewID(), store.UserHash("shop", "ann"), now)
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
 		t.Fatal(err)
