@@ -175,11 +175,17 @@ func (s *Store) callFor(ctx context.Context, limit time.Duration, what string, f
 
 // lostConnection reports whether the connection ended before the reply.
 func lostConnection(err error) bool {
-	if err == nil || isReply(err) {
+	if err == nil || isReply(err) || overloaded(err) {
 		return false
 	}
 	var timeout interface{ Timeout() bool }
 	return !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
+// overloaded reports whether no connection was free: that is this process's own
+// doing and says nothing about the server.
+func overloaded(err error) bool {
+	return errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)
 }
 
 // isReply reports whether the server sent the error.
@@ -207,6 +213,9 @@ func (s *Store) judge(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
 	text := err.Error()
+	if overloaded(err) {
+		return fmt.Errorf("%s: all %d connections to redis are in use", what, maxConns)
+	}
 	down := !isReply(err)
 	for _, u := range unable {
 		down = down || strings.HasPrefix(text, u)

@@ -36,6 +36,7 @@ type appCopies struct {
 	written rules.Head        // what head.json has
 	newest  rules.Head        // what the server has
 	stats   map[string]string // set to the blob that it names, of sets that are on disk
+	gone    bool              // the server has no head, and that was said
 }
 
 func openCopies(dir string) (*copies, error) {
@@ -78,11 +79,22 @@ func (c *copies) head(app string) (rules.Head, bool) {
 	return h, true
 }
 
+// lost notes that the server has no head any more and reports whether that is new.
+func (c *copies) lost(app string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.app(app)
+	was := a.gone
+	a.gone = true
+	return !was
+}
+
 // seen notes the server's head and writes it when it can be served from here.
 func (c *copies) seen(app string, h rules.Head, log *slog.Logger) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.app(app)
+	a.gone = false
 	if h == a.written {
 		a.newest = h
 		return

@@ -29,7 +29,7 @@ type indexer struct {
 	path string
 	wake chan struct{}
 
-	mu    sync.Mutex // one reader at a time; guards the position
+	turn  chan struct{} // holds one value while nobody reads; guards the position
 	place map[string]position
 	saved []byte // the position as it is written next
 }
@@ -42,7 +42,8 @@ type position struct {
 }
 
 func newIndexer(s *Store, path string) (*indexer, error) {
-	x := &indexer{s: s, path: path, wake: make(chan struct{}, 1), place: map[string]position{}}
+	x := &indexer{s: s, path: path, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), place: map[string]position{}}
+	x.turn <- struct{}{}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
@@ -84,8 +85,8 @@ func (x *indexer) run(ctx context.Context) {
 
 // save writes the position as it was a turn ago, or as it is.
 func (x *indexer) save(late bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	<-x.turn
+	defer func() { x.turn <- struct{}{} }()
 	now, err := json.Marshal(x.place)
 	if err != nil {
 		return // a map of plain values always encodes
@@ -103,13 +104,22 @@ func (x *indexer) save(late bool) {
 }
 
 // catchUp reads what the streams hold now, so that a list shows what was written
-// before it was asked for. During an outage the index answers with what it has.
-func (x *indexer) catchUp(ctx context.Context) { x.read(ctx) }
+// before it was asked for. During an outage, or when there is more than it can read
+// within Options.Timeout, the index answers with what it has.
+func (x *indexer) catchUp(ctx context.Context) {
+	c, cancel := context.WithTimeout(ctx, x.s.opt.Timeout)
+	defer cancel()
+	x.read(c)
+}
 
 // read copies everything new.
 func (x *indexer) read(ctx context.Context) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	select {
+	case <-x.turn:
+		defer func() { x.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return
+	}
 	states, err := x.s.appStates(ctx)
 	if err != nil {
 		return
@@ -146,13 +156,11 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 		if err != nil {
 			return err
 		}
-		for _, f := range fs {
-			if err := x.comment(ctx, f); err != nil {
-				return err
-			}
-		}
 		if last == p.Feedback {
 			return nil
+		}
+		if err := x.comments(ctx, fs); err != nil {
+			return err
 		}
 		p.Feedback = last
 		x.place[app] = p
@@ -189,6 +197,17 @@ func (x *indexer) chunk(ctx context.Context, app, id string, values map[string]a
 	}
 	p.Chunk, p.Last = id, first+n-1
 	return nil
+}
+
+// comments mirrors records, together, so that they share the index's fsyncs.
+func (x *indexer) comments(ctx context.Context, fs []*store.Feedback) error {
+	errs := make([]error, len(fs))
+	var wg sync.WaitGroup
+	for i, f := range fs {
+		wg.Go(func() { errs[i] = x.comment(ctx, f) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // comment mirrors a feedback record; one that is there already is fine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -102,4 +103,22 @@ func number(v any) uint64 {
 	text, _ := v.(string)
 	n, _ := strconv.ParseUint(text, 10, 64) // what is not there counts as 0
 	return n
+}
+
+// field reads one field of one of the app's hashes; store.ErrNotFound when it is
+// not there.
+func (s *Store) field(ctx context.Context, what, app, key, field string) (string, error) {
+	if err := s.check(ctx, app); err != nil {
+		return "", err
+	}
+	var v string
+	err := s.call(ctx, what, func(ctx context.Context) error {
+		var err error
+		v, err = s.client.HGet(ctx, s.base(app)+key, field).Result()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("%s %q: %w", what, field, store.ErrNotFound)
+	}
+	return v, err
 }

@@ -278,8 +278,17 @@ func TestStore_ServerLosesItsData(t *testing.T) {
 	srv.start()
 	arrived(t, srv, open(t, withDir(opt, t.TempDir())), acked)
 	checkInForce(t, s, want)
-	next := publish(t, s, 0, "Be kind.")
+	next := publish(t, s, want.Epoch, "Be kind.")
+	if next.Epoch != want.Epoch+1 {
+		t.Errorf("epoch %d after %d: epochs only grow", next.Epoch, want.Epoch)
+	}
 	srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
+	if hs, err := s.Heads(t.Context(), "shop", 0); err != nil || len(hs) != 1 {
+		t.Errorf("heads %v %v", hs, err)
+	}
+	if rs, err := s.RuleVersions(t.Context(), "shop", ""); err != nil || len(rs) != 1 {
+		t.Errorf("rule versions %v %v", rs, err)
+	}
 }
 
 // Without pub/sub a change is seen by polling.
@@ -311,5 +320,34 @@ func TestStore_Wait_PubSubBlocked(t *testing.T) {
 	defer cancel()
 	if _, err := s.Wait(ctx, seq); err != nil || time.Since(start) > 2*time.Second {
 		t.Errorf("Wait: %v after %s", err, time.Since(start))
+	}
+}
+
+// The rights that the package comment names are enough.
+func TestStore_LeastRights(t *testing.T) {
+	srv := startServer(t)
+	srv.do("ACL", "SETUSER", "app", "on", ">secret-word", "~t*", "&t*", "-@all", "+@read", "+@write", "+@scripting", "+@pubsub", "+@connection", "+time")
+	opt := srv.options(t)
+	opt.URL = "unix://app:secret-word@" + srv.socket()
+	opt.Index = openIndex(t, t.TempDir())
+	s := open(t, opt)
+	if err := s.Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, 0, "Be brief.")
+	if _, err := inForce(s); err != nil {
+		t.Error(err)
+	}
+	if err := s.WriteExchanges(t.Context(), traffic("shop", 3)); err != nil {
+		t.Error(err)
+	}
+	if xs, _, err := s.Exchanges(t.Context(), store.ExchangeFilter{App: "shop"}); err != nil || len(xs) != 3 {
+		t.Errorf("%d exchanges: %v", len(xs), err)
+	}
+	reader := opt
+	reader.Index = nil
+	arrived(t, srv, open(t, withDir(reader, t.TempDir())), say(t, s, 3, "acl"))
+	if err := s.NoteGap(t.Context(), "shop", 1); err != nil {
+		t.Error(err)
 	}
 }

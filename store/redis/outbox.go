@@ -251,6 +251,14 @@ func (o *outbox) failed() {
 	}
 }
 
+// up notes that the server answers again, so that new items wait for its verdict.
+func (o *outbox) up() {
+	o.mu.Lock()
+	o.down = false
+	o.mu.Unlock()
+	o.kick()
+}
+
 // settle notes the server's verdict on the first items of the queue and returns
 // those that are through. A refusal of what was acknowledged meanwhile is no
 // verdict: it stays and is sent again as acknowledged.

@@ -21,7 +21,14 @@
 // How durable delivered data is, is the server's configuration: with appendonly
 // yes and appendfsync always it loses nothing at a restart, with everysec up to two
 // seconds, without an append-only file minutes. maxmemory-policy must be
-// noeviction. A failover may lose what the new primary had not seen.
+// noeviction. A failover may lose what the new primary had not seen; the feedback
+// of the last ten minutes is then delivered again from the journals.
+//
+// The server's user needs no more than
+//
+//	~heed:* &heed:* +@read +@write +@scripting +@pubsub +@connection +time
+//
+// and, on a cluster, +cluster.
 package redis
 
 import (

@@ -47,11 +47,12 @@ func (s *Store) Head(ctx context.Context, app string) (rules.Head, error) {
 	if !ok {
 		return rules.Head{}, err
 	}
-	if err == nil {
+	s.metrics.fallbacks.Inc()
+	if err != nil {
+		s.changes.resync()
+	} else if s.copies.lost(app) {
 		s.opt.Log.Error("redis has lost the rules in force; this process keeps its copy until a new set is published", "app", app, "ruleset", local.String())
 	}
-	s.metrics.fallbacks.Inc()
-	s.changes.resync()
 	return local, nil
 }
 
@@ -97,7 +98,10 @@ func (s *Store) Heads(ctx context.Context, app string, limit int) ([]store.HeadR
 	}
 	var out []store.HeadRecord
 	for i, d := range docs {
-		doc, _ := d.(string)
+		doc, ok := d.(string)
+		if !ok {
+			continue // from before the server lost its data
+		}
 		var r store.HeadRecord
 		if err := decode(doc, "head "+epochs[i], &r); err != nil {
 			return nil, err
@@ -143,6 +147,7 @@ func openSet(doc []byte, app, hash string) (*rules.Set, error) {
 type publication struct {
 	arguments
 	Base   rules.Epoch  `json:"base"`
+	Lost   bool         `json:"lost,omitempty"` // the server has no head; base is that of the local copy
 	Hash   string       `json:"hash"`
 	Set    string       `json:"set"`
 	Record string       `json:"record"`
@@ -159,7 +164,8 @@ type ruleRecord struct {
 	Doc string `json:"doc"`
 }
 
-// Publish implements store.Store. A snoozed proposal counts as open.
+// Publish implements store.Store. A snoozed proposal counts as open. When the
+// server has lost the app's head, the epoch of the local copy counts on.
 func (s *Store) Publish(ctx context.Context, app string, base rules.Epoch, set *rules.Set, a store.Audit) (rules.Head, error) {
 	if err := s.check(ctx, app); err != nil {
 		return rules.Head{}, err
@@ -227,7 +233,11 @@ func (s *Store) changedRules(ctx context.Context, p *publication) error {
 	if err != nil {
 		return err
 	}
-	if h.Epoch != p.Base {
+	if h.Epoch == 0 && p.Base > 0 {
+		local, ok := s.copies.head(p.App)
+		p.Lost = ok && local.Epoch == p.Base
+	}
+	if h.Epoch != p.Base && !p.Lost {
 		return fmt.Errorf("publish on epoch %d, the head has %d: %w", p.Base, h.Epoch, store.ErrConflict)
 	}
 	prev := &rules.Set{App: p.App}

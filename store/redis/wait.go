@@ -198,7 +198,7 @@ func (s *Store) look(ctx context.Context) {
 			s.opt.Log.Error("what was delivered lately is not delivered again", "error", err)
 		}
 	}
-	s.out.kick()
+	s.out.up()
 	if s.indexer != nil {
 		s.indexer.kick()
 	}

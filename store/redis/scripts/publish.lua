@@ -3,6 +3,7 @@ local was = before()
 if was then return was end
 local head = call('GET', K .. 'hd')
 local epoch = head and cjson.decode(head)[1] or 0
+if not head and A.lost then epoch = A.base end
 if epoch ~= A.base then return {'epoch', tostring(epoch)} end
 if A.p and version('p', A.p.id) ~= A.p.version - 1 then return {'version', 'p', A.p.id} end
 if not audited(A.audit_from) then return {'audit'} end
