@@ -40,7 +40,7 @@ func newClient(opt Options) (redis.UniversalClient, error) {
 	off := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	q := u.Query()
 	switch {
-	case q.Has("addr"):
+	case q.Has("addr") && !q.Has("master_name"):
 		o, err := redis.ParseClusterURL(opt.URL)
 		if err != nil {
 			return nil, badURL(err, u)
@@ -74,8 +74,11 @@ func newClient(opt Options) (redis.UniversalClient, error) {
 // badURL says what is wrong with the URL without its password.
 func badURL(err error, u *url.URL) error {
 	text := err.Error()
-	if p, ok := u.User.Password(); ok && p != "" {
-		text = strings.ReplaceAll(text, p, "***")
+	p, _ := u.User.Password()
+	for _, secret := range []string{p, u.Query().Get("password"), u.Query().Get("sentinel_password")} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
 	}
 	return fmt.Errorf("redis store: %s", text)
 }

@@ -65,7 +65,8 @@ type Index interface {
 type Options struct {
 	// URL of the server: redis://, rediss:// (TLS) or unix://; with one addr=
 	// parameter or more a cluster (redis://host:6379?addr=host2:6379), with
-	// master_name= a group watched by sentinels. Required.
+	// master_name= the group that sentinels watch there (the nodes' own user is
+	// then username= and password=). Required.
 	URL string
 
 	// Dir is the process's own folder: journal, copies of rules, the index's
