@@ -117,6 +117,18 @@ type Learner struct {
 	Holdout  *float64 `yaml:"holdout"`   // of new rules, [0, 0.5]; default 0.1
 	Quorum   int      `yaml:"quorum"`    // distinct people behind an auto-approved rule; default 3
 	MaxTouch *float64 `yaml:"max_touch"` // share of traffic an auto-approved rule may touch; default 0.2
+	Model    *Distil  `yaml:"model"`     // optional: drafts rules from complaints that hold no instruction
+}
+
+// Distil is the model that the learner may ask to put complaints into words. It
+// only ever drafts: what it writes passes the same checks and waits for approval.
+type Distil struct {
+	BaseURL   string        `yaml:"base_url"`       // of an OpenAI-compatible API
+	APIKey    Secret        `yaml:"api_key"`        //
+	Model     string        `yaml:"model"`          // its name
+	CallsDay  int           `yaml:"calls_per_day"`  // default 200
+	TokensDay int           `yaml:"tokens_per_day"` // default 500000
+	Timeout   time.Duration `yaml:"timeout"`        // of one call; default 60s
 }
 
 // Default is the configuration without a file: loopback listeners, data in
@@ -146,6 +158,11 @@ func (c *Config) fill() {
 	def(&c.Learner.Quorum, 3)
 	defPtr(&c.Learner.Holdout, 0.1)
 	defPtr(&c.Learner.MaxTouch, 0.2)
+	if m := c.Learner.Model; m != nil {
+		def(&m.CallsDay, 200)
+		def(&m.TokensDay, 500_000)
+		def(&m.Timeout, time.Minute)
+	}
 	for _, u := range c.Upstreams.All() {
 		if u == nil {
 			continue // Validate names it

@@ -33,6 +33,15 @@ func (c *Config) Validate() error {
 	v.oneOf("learner.approval", c.Learner.Approval, "manual", "auto")
 	v.share("learner.holdout", c.Learner.Holdout, 0.5)
 	v.share("learner.max_touch", c.Learner.MaxTouch, 1)
+	if m := c.Learner.Model; m != nil {
+		v.url("learner.model.base_url", m.BaseURL)
+		if m.Model == "" {
+			v.addf("learner.model.model: want the model's name")
+		}
+		if m.CallsDay < 0 || m.TokensDay < 0 || m.Timeout < 0 {
+			v.addf("learner.model: calls_per_day, tokens_per_day and timeout: want 0 (the default) or more")
+		}
+	}
 	if c.Store.Redis != "" {
 		if u, err := url.Parse(c.Store.Redis.Reveal()); err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
 			v.addf("store.redis: want a URL such as redis://127.0.0.1:6379/0")

@@ -296,9 +296,9 @@ func (p *script) handled(ctx context.Context) error {
 	}
 }
 
-// approve decides as an admin who sees only what the API shows: a proposal that
-// is safe, free of conflicts, asked for by two people or more, and that touches
-// a minor share of the traffic is put in force; the rest waits.
+// approve decides as an admin who sees only what the API shows. In force goes what
+// is safe, free of conflicts, touches a minor share of the traffic, and was asked
+// for by two people, or by one who said when it applies; the rest waits.
 func (p *script) approve(ctx context.Context) error {
 	c := p.stack.client()
 	q := appQuery("shop")
@@ -314,7 +314,7 @@ func (p *script) approve(ctx context.Context) error {
 	p.proposed = len(open)
 	var last time.Time
 	for _, pr := range open {
-		if pr.Rule() == nil || len(pr.Problems)+len(pr.Conflicts) > 0 || pr.People < 2 || pr.Touch.Share() > 0.5 {
+		if r := pr.Rule(); r == nil || len(pr.Problems)+len(pr.Conflicts) > 0 || pr.Touch.Share() > 0.5 || pr.People < 2 && !named(&pr) {
 			continue
 		}
 		err := c.call(ctx, http.MethodPost, "proposals/"+pr.ID+"/approve", appQuery("shop"), map[string]any{"digest": pr.Digest()}, nil)
@@ -328,6 +328,12 @@ func (p *script) approve(ctx context.Context) error {
 		return errors.New("nothing was learned: no proposal could be approved")
 	}
 	return p.effect(ctx, last)
+}
+
+// named says whether somebody said when the rule applies; else Heed made its
+// condition of the judged questions' topic words.
+func named(pr *store.Proposal) bool {
+	return !strings.HasPrefix(pr.Rule().Scope.AppliesWhen, "the request is about ")
 }
 
 // effect waits until an answer to the judged question names a rule set of the

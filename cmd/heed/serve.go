@@ -178,7 +178,7 @@ func (s *stack) stop() {
 }
 
 func (s *stack) startLearner(registry *prometheus.Registry) error {
-	l, err := learner.New(learner.Options{Store: s.store, Log: s.log, Registerer: registry, Apps: s.policy})
+	l, err := learner.New(learner.Options{Store: s.store, Log: s.log, Registerer: registry, Apps: s.policy, Model: distiller(s.conf)})
 	if err != nil {
 		return err
 	}
@@ -192,6 +192,17 @@ func (s *stack) startLearner(registry *prometheus.Registry) error {
 	}()
 	s.onStop(func() { cancel(); <-ended })
 	return nil
+}
+
+// distiller is the model that the learner may ask, nil when none is configured.
+func distiller(c *configs.Config) *learner.Model {
+	m := c.Learner.Model
+	if m == nil {
+		return nil
+	}
+	return &learner.Model{
+		BaseURL: m.BaseURL, APIKey: m.APIKey.Reveal(), Name: m.Model, DailyCalls: m.CallsDay, DailyTokens: m.TokensDay, Timeout: m.Timeout,
+	}
 }
 
 // policy is what the configuration says about learning for an app.
