@@ -204,6 +204,11 @@ type Audit struct {
 	Previous string            `json:"previous"`      // hash of the entry before, set by the store
 	Hash     string            `json:"hash"`          // set by the store
 
+	// Emptied says that the texts of rules in Ops were erased after the entry was
+	// written; Empties names the entries that this one emptied (Eraser.Forget).
+	Emptied bool    `json:"emptied,omitempty"`
+	Empties []int64 `json:"empties,omitempty"`
+
 	Proposal        string `json:"proposal,omitempty"` // Publish: approves this proposal
 	ProposalVersion int    `json:"proposal_version,omitempty"`
 }

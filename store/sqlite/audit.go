@@ -114,6 +114,7 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 	}
 	var number, bad int64
 	var previous string
+	emptied := map[int64]bool{} // entries whose texts were erased, until a later one vouches for it
 	err = s.main.query(ctx, func(scan func(...any) error) error {
 		var n int64
 		var target, action, hash string
@@ -124,7 +125,14 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 		number++
 		var a store.Audit
 		ok := json.Unmarshal(doc, &a) == nil && n == number && a.Number == n && a.App == app && a.Target == target &&
-			a.Action == action && a.Previous == previous && chainHash(previous, doc) == hash
+			a.Action == action && a.Previous == previous && (a.Emptied || chainHash(previous, doc) == hash)
+		if a.Emptied {
+			emptied[n] = true
+		} else {
+			for _, e := range a.Empties {
+				delete(emptied, e)
+			}
+		}
 		if !ok {
 			bad = number
 		}
@@ -136,6 +144,11 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 	}
 	if bad == 0 && (number != head.number || previous != head.hash) {
 		bad = number + 1 // the end was cut off, or the head was changed
+	}
+	for n := range emptied { // nobody said that they were
+		if bad == 0 || n < bad {
+			bad = n
+		}
 	}
 	return bad, nil
 }

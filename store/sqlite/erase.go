@@ -4,31 +4,52 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"heed/rules"
 	"heed/store"
 )
 
-// Erased says what EraseUser took away.
-type Erased struct {
-	Exchanges int      // of the user, deleted
-	Feedback  []string // ids of the user's records, deleted; rules that rest on them must be derived again
-	Touched   []string // ids of others' records on the user's exchanges: their copies of query and answer were blanked, and they are pending again
-	Records   int      // proposals and findings that lost quotes or samples
+// Traces implements store.Eraser.
+func (s *Store) Traces(ctx context.Context, app, user string) (store.Erased, error) {
+	if err := s.erasable(ctx, app, user); err != nil {
+		return store.Erased{}, err
+	}
+	gone, _, err := s.userExchanges(ctx, app, user)
+	if err != nil {
+		return store.Erased{}, err
+	}
+	e := store.Erased{Exchanges: len(gone)}
+	err = s.main.query(ctx, func(scan func(...any) error) error {
+		r, err := scanFeedback(scan)
+		switch {
+		case err != nil:
+		case r.f.User == user:
+			e.Feedback = append(e.Feedback, r.f.ID)
+		case gone[r.f.ExchangeID] || r.f.Link != nil && gone[r.f.Link.ExchangeID]:
+			e.Touched = append(e.Touched, r.f.ID)
+		}
+		return err
+	}, `SELECT `+feedbackColumns+` FROM feedback WHERE app = ?`, app)
+	return e, err
 }
 
-// EraseUser deletes what the app's user, by hash, said and asked: exchanges,
-// feedback, and quotes in proposals and findings; deleted bytes are overwritten.
-// What rules learned from it is not the store's to change: the caller derives the
-// rules again that rest on the ids returned, then calls Forget. It can be called
-// again after an error, and then returns only what it newly found.
-func (s *Store) EraseUser(ctx context.Context, app, user string) (Erased, error) {
+func (s *Store) erasable(ctx context.Context, app, user string) error {
 	if err := s.check(ctx, app); err != nil {
-		return Erased{}, err
+		return err
 	}
 	if user == "" {
-		return Erased{}, fmt.Errorf("erase user of app %q: the user's hash is empty", app)
+		return fmt.Errorf("erase user of app %q: the user's hash is empty", app)
+	}
+	return nil
+}
+
+// EraseUser implements store.Eraser. It can be called again after an error, and
+// then returns only what it newly found.
+func (s *Store) EraseUser(ctx context.Context, app, user string, again []string) (store.Erased, error) {
+	if err := s.erasable(ctx, app, user); err != nil {
+		return store.Erased{}, err
 	}
 	s.rewrite.Lock()
 	defer s.rewrite.Unlock()
@@ -36,25 +57,25 @@ func (s *Store) EraseUser(ctx context.Context, app, user string) (Erased, error)
 	// exchanges again and blanks what quotes them.
 	gone, chunks, err := s.userExchanges(ctx, app, user)
 	if err != nil {
-		return Erased{}, err
+		return store.Erased{}, err
 	}
-	e := Erased{Exchanges: len(gone)}
+	e := erasure{app: app, user: user, gone: gone}
 	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e.Feedback, e.Touched, e.Records = nil, nil, 0
-		return e.fromMain(ctx, w, app, user, gone)
+		e.Erased, e.again = store.Erased{Exchanges: len(gone)}, slices.Clone(again)
+		return e.fromMain(ctx, w)
 	})
 	if err != nil {
-		return Erased{}, err
+		return store.Erased{}, err
 	}
 	if err := s.eraseChunks(ctx, user, chunks); err != nil {
-		return e, err
+		return e.Erased, err
 	}
 	// Pages that merging freed earlier, and the write-ahead logs, may still hold
 	// what was there.
 	if err := s.giveBack(ctx, 0, 0); err != nil {
-		return e, err
+		return e.Erased, err
 	}
-	return e, s.checkpoint(ctx)
+	return e.Erased, s.checkpoint(ctx)
 }
 
 // userExchanges finds the ids of the user's exchanges and the chunks they are in.
@@ -146,21 +167,29 @@ func (s *Store) checkpoint(ctx context.Context) error {
 	return nil
 }
 
+// erasure is one call of EraseUser, inside its transaction.
+type erasure struct {
+	store.Erased
+	app, user string
+	gone      map[string]bool // the user's exchanges
+	again     []string        // others' records to derive anew from
+}
+
 // fromMain deletes the user's feedback and everything in heed.db that quotes it.
-func (e *Erased) fromMain(ctx context.Context, w *writer, app, user string, gone map[string]bool) error {
+func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 	var rows []row
 	err := w.each(ctx, func(scan func(...any) error) error {
 		r, err := scanFeedback(scan)
-		if err == nil && (r.f.User == user || gone[r.f.ExchangeID] || r.f.Link != nil && gone[r.f.Link.ExchangeID]) {
+		if err == nil && (r.f.User == e.user || e.gone[r.f.ExchangeID] || r.f.Link != nil && e.gone[r.f.Link.ExchangeID]) {
 			rows = append(rows, r)
 		}
 		return err
-	}, `SELECT `+feedbackColumns+` FROM feedback WHERE app = ?`, app)
+	}, `SELECT `+feedbackColumns+` FROM feedback WHERE app = ?`, e.app)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if r.f.User == user {
+		if r.f.User == e.user {
 			err = e.deleteFeedback(ctx, w, r)
 		} else {
 			err = e.blankLink(ctx, w, r)
@@ -169,16 +198,22 @@ func (e *Erased) fromMain(ctx context.Context, w *writer, app, user string, gone
 			return err
 		}
 	}
-	said := map[string]bool{}
-	for _, id := range e.Feedback {
-		said[id] = true
+	if err := e.cleanProposals(ctx, w); err != nil {
+		return err
 	}
-	quoted := func(v store.Evidence) bool { return v.User == user || said[v.Feedback] || gone[v.Exchange] }
-	shown := func(v store.Sample) bool { return gone[v.Exchange] }
-	return e.cleanLearned(ctx, w, app, quoted, shown)
+	if err := e.cleanFindings(ctx, w); err != nil {
+		return err
+	}
+	for _, id := range e.again {
+		_, err := w.exec(ctx, `UPDATE feedback SET due = 0, worker = NULL, claimed = 0, revision = revision + 1 WHERE app = ? AND id = ?`, e.app, id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (e *Erased) deleteFeedback(ctx context.Context, w *writer, r row) error {
+func (e *erasure) deleteFeedback(ctx context.Context, w *writer, r row) error {
 	e.Feedback = append(e.Feedback, r.f.ID)
 	for _, q := range []string{`DELETE FROM word WHERE n = ?`, `DELETE FROM feedback WHERE n = ?`} {
 		if _, err := w.exec(ctx, q, r.n); err != nil {
@@ -191,7 +226,7 @@ func (e *Erased) deleteFeedback(ctx context.Context, w *writer, r row) error {
 }
 
 // blankLink takes the user's words out of another person's record.
-func (e *Erased) blankLink(ctx context.Context, w *writer, r row) error {
+func (e *erasure) blankLink(ctx context.Context, w *writer, r row) error {
 	if r.f.Link == nil || r.f.Link.Query == "" && r.f.Link.Answer == "" && r.f.Link.Unit == "" {
 		return nil
 	}
@@ -205,46 +240,81 @@ func (e *Erased) blankLink(ctx context.Context, w *writer, r row) error {
 	return err
 }
 
-// cleanLearned takes quotes and samples out of proposals and findings.
-func (e *Erased) cleanLearned(ctx context.Context, w *writer, app string, quoted func(store.Evidence) bool, shown func(store.Sample) bool) error {
-	t := &turn{app: app}
-	ps, err := learnedAll[store.Proposal](ctx, w, "proposal", app)
+// quoted reports whether the evidence is the user's words, or about the user's
+// exchange.
+func (e *erasure) quoted(v store.Evidence) bool {
+	return v.User == e.user || slices.Contains(e.Feedback, v.Feedback) || e.gone[v.Exchange]
+}
+
+func (e *erasure) shown(v store.Sample) bool { return e.gone[v.Exchange] }
+
+// cleanProposals takes quotes and samples out of proposals, and all texts out of
+// those whose rule rests on what is erased.
+func (e *erasure) cleanProposals(ctx context.Context, w *writer) error {
+	ps, err := learnedAll[store.Proposal](ctx, w, "proposal", e.app)
 	if err != nil {
 		return err
 	}
 	for _, p := range ps {
 		n := len(p.Evidence) + len(p.Touch.Inside) + len(p.Touch.Near)
-		p.Evidence = slices.DeleteFunc(p.Evidence, quoted)
-		p.Touch.Inside, p.Touch.Near = slices.DeleteFunc(p.Touch.Inside, shown), slices.DeleteFunc(p.Touch.Near, shown)
-		if len(p.Evidence)+len(p.Touch.Inside)+len(p.Touch.Near) == n {
+		p.Evidence = slices.DeleteFunc(p.Evidence, e.quoted)
+		p.Touch.Inside, p.Touch.Near = slices.DeleteFunc(p.Touch.Inside, e.shown), slices.DeleteFunc(p.Touch.Near, e.shown)
+		changed := len(p.Evidence)+len(p.Touch.Inside)+len(p.Touch.Near) != n
+		if slices.ContainsFunc(p.Ops, func(o rules.Operation) bool { return o.Rule != nil && e.Under(o.Rule) }) {
+			changed = true
+			e.emptyProposal(p)
+		}
+		if !changed {
 			continue
 		}
 		p.Version, p.Updated = p.Version+1, time.Now()
-		enc, err := encodeProposal(p, app)
+		enc, err := encodeProposal(p, e.app)
 		if err != nil {
 			return err
 		}
 		e.Records++
-		if err := t.put(ctx, w, "proposal", enc); err != nil {
+		if err := (&turn{app: e.app}).put(ctx, w, "proposal", enc); err != nil {
 			return err
 		}
 	}
-	fs, err := learnedAll[store.Finding](ctx, w, "finding", app)
+	return nil
+}
+
+// emptyProposal takes everything that was said out of a proposal and closes it.
+func (e *erasure) emptyProposal(p *store.Proposal) {
+	if p.State == store.Open || p.State == store.Snoozed {
+		for _, v := range p.Evidence {
+			e.again = append(e.again, v.Feedback)
+		}
+		p.State, p.DecidedBy, p.DecidedAt, p.Reason = store.Expired, "erase", time.Now(), "it rested on what an erased person said"
+	}
+	p.Title, p.Ops, p.Evidence, p.Touch = "erased", nil, []store.Evidence{}, store.Touch{}
+	p.Problems, p.Conflicts, p.Routing = nil, nil, nil
+}
+
+// cleanFindings takes quotes out of findings, and titles, which may be made of
+// them.
+func (e *erasure) cleanFindings(ctx context.Context, w *writer) error {
+	fs, err := learnedAll[store.Finding](ctx, w, "finding", e.app)
 	if err != nil {
 		return err
 	}
 	for _, f := range fs {
 		n := len(f.Evidence)
-		if f.Evidence = slices.DeleteFunc(f.Evidence, quoted); len(f.Evidence) == n {
+		if f.Evidence = slices.DeleteFunc(f.Evidence, e.quoted); len(f.Evidence) == n {
 			continue
 		}
 		f.Version, f.Updated = f.Version+1, time.Now()
-		enc, err := encodeFinding(f, app)
+		f.Title, f.Suggest = "erased in part: "+strings.ReplaceAll(f.Kind, "_", " "), ""
+		if len(f.Evidence) == 0 && f.State == "open" {
+			f.State = "resolved"
+		}
+		enc, err := encodeFinding(f, e.app)
 		if err != nil {
 			return err
 		}
 		e.Records++
-		if err := t.put(ctx, w, "finding", enc); err != nil {
+		if err := (&turn{app: e.app}).put(ctx, w, "finding", enc); err != nil {
 			return err
 		}
 	}
@@ -263,83 +333,4 @@ func learnedAll[T any](ctx context.Context, w *writer, table, app string) ([]*T,
 		return unsealJSON(doc, table, v)
 	}, `SELECT doc FROM `+table+` WHERE app = ?`, app)
 	return out, err
-}
-
-// Forget deletes the rule versions and sets that rest on the feedback and are no
-// longer in force; a roll-back to such a set is ErrNotFound from then on. Call it
-// when the rules have been derived again after EraseUser. It returns
-// store.ErrConflict while a rule in force still rests on the feedback. The audit
-// trail keeps its operations: it is append-only.
-func (s *Store) Forget(ctx context.Context, app string, feedback []string) error {
-	if err := s.check(ctx, app); err != nil {
-		return err
-	}
-	ids := map[string]bool{}
-	for _, id := range feedback {
-		ids[id] = true
-	}
-	rests := func(r *rules.Rule) bool {
-		return slices.ContainsFunc(r.Sources, func(id string) bool { return ids[id] })
-	}
-	err := s.main.change(ctx, counted, func(ctx context.Context, w *writer) error { return forget(ctx, w, app, rests) })
-	if err != nil {
-		return err
-	}
-	return s.checkpoint(ctx)
-}
-
-func forget(ctx context.Context, w *writer, app string, rests func(*rules.Rule) bool) error {
-	var inForce string
-	err := w.one(ctx, []any{&inForce}, `SELECT hash FROM head WHERE app = ? ORDER BY epoch DESC LIMIT 1`, app)
-	if err != nil && !isNotFound(err) {
-		return err
-	}
-	var hashes []string
-	err = w.each(ctx, func(scan func(...any) error) error {
-		var hash string
-		var doc []byte
-		if err := scan(&hash, &doc); err != nil {
-			return err
-		}
-		set, err := openSet(doc, app, hash)
-		if err != nil {
-			return err
-		}
-		for i := range set.Rules {
-			if !rests(&set.Rules[i]) {
-				continue
-			}
-			if hash == inForce {
-				return fmt.Errorf("rule %s in force rests on what is to be forgotten: %w", set.Rules[i].ID, store.ErrConflict)
-			}
-			hashes = append(hashes, hash)
-			break
-		}
-		return nil
-	}, `SELECT hash, doc FROM rule_set WHERE app = ?`, app)
-	if err != nil {
-		return err
-	}
-	for _, hash := range hashes {
-		if _, err := w.exec(ctx, `DELETE FROM rule_set WHERE app = ? AND hash = ?`, app, hash); err != nil {
-			return err
-		}
-	}
-	var gone []rules.Rule
-	err = w.each(ctx, func(scan func(...any) error) error {
-		r, err := scanRule(scan)
-		if err == nil && rests(&r) {
-			gone = append(gone, r)
-		}
-		return err
-	}, `SELECT id, version, doc FROM rule WHERE app = ?`, app)
-	if err != nil {
-		return err
-	}
-	for _, r := range gone {
-		if _, err := w.exec(ctx, `DELETE FROM rule WHERE app = ? AND id = ? AND version = ?`, app, r.ID, r.Version); err != nil {
-			return err
-		}
-	}
-	return nil
 }

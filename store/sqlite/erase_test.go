@@ -2,10 +2,12 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,20 +47,23 @@ func fillUser(t *testing.T, s reopening) (own, others *store.Feedback) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rules.Rule{ID: "r_" + "aaaaaaaaaaaaaaaaaaaaaaaaaa", Version: 1, App: "shop", State: rules.Active, Action: "Be brief.", Sources: []string{own.ID},
+	r := rules.Rule{ID: "r_" + "aaaaaaaaaaaaaaaaaaaaaaaaaa", Version: 1, App: "shop", State: rules.Active, Action: "Say " + secret + ".", Sources: []string{own.ID},
 		Scope: rules.Scope{Examples: []string{secret}}}
 	quote := []store.Evidence{{Feedback: own.ID, User: "user3", Quote: secret, Exchange: xs[3].ID}, {Feedback: others.ID, User: "user4", Quote: "I agree"}}
 	err = s.Commit(ctx, store.Changes{
 		App: "shop", Handled: []store.Handled{
 			{Feedback: own.ID, Link: &store.Link{ExchangeID: xs[3].ID, Query: secret}}, {Feedback: others.ID, Link: &store.Link{ExchangeID: xs[3].ID, Query: secret, Answer: "x"}},
 		},
-		Proposals: []*store.Proposal{{ID: "p", App: "shop", Version: 1, State: store.Open, Evidence: quote, Touch: store.Touch{Inside: []store.Sample{{Exchange: xs[13].ID, Query: secret}}}}},
-		Findings:  []*store.Finding{{ID: "f", App: "shop", Version: 1, State: "open", Evidence: quote}},
+		Proposals: []*store.Proposal{{ID: "p", App: "shop", Version: 1, State: store.Open, Evidence: quote, Touch: store.Touch{Inside: []store.Sample{{Exchange: xs[13].ID, Query: secret}}},
+			Title: secret, Ops: []rules.Operation{{Kind: rules.Add, Rule: &r}}}},
+		Findings: []*store.Finding{{ID: "f", App: "shop", Version: 1, State: "open", Title: secret, Evidence: quote}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Publish(ctx, "shop", 0, &rules.Set{App: "shop", Rules: []rules.Rule{r}}, store.Audit{Actor: "ann", Action: "publish"}); err != nil {
+	_, err = s.Publish(ctx, "shop", 0, &rules.Set{App: "shop", Rules: []rules.Rule{r}},
+		store.Audit{Actor: "ann", Action: "publish", Ops: []rules.Operation{{Kind: rules.Add, Rule: &r}}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.checkpoint(ctx); err != nil {
@@ -78,40 +83,72 @@ func TestStore_EraseUser(t *testing.T) {
 		t.Fatal("the words cannot be found in the files before: the search proves nothing")
 	}
 
-	e, err := s.EraseUser(ctx, "shop", "user3")
+	e, err := s.EraseUser(ctx, "shop", "user3", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if e.Exchanges != 20 || len(e.Feedback) != 1 || e.Feedback[0] != own.ID || len(e.Touched) != 1 || e.Touched[0] != others.ID || e.Records != 2 {
 		t.Errorf("erased %+v", e)
 	}
-	if err := s.Forget(ctx, "shop", e.Feedback); !errors.Is(err, store.ErrConflict) {
+	if err := s.Forget(ctx, "shop", e, store.Audit{Actor: "ann", Action: "erase"}); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("forget with the rule in force: %v", err)
 	}
 	if _, err := s.Publish(ctx, "shop", 1, &rules.Set{App: "shop"}, store.Audit{Actor: "ann", Action: "publish"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Forget(ctx, "shop", e.Feedback); err != nil {
+	if err := s.Forget(ctx, "shop", e, store.Audit{Actor: "ann", Action: "erase"}); err != nil {
 		t.Fatal(err)
 	}
 	if inFiles(t, dir, secret) {
 		t.Error("the user's words are still in the files")
 	}
+	s.emptiedTrailHolds(t)
 	if got := s.all(t, "shop"); len(got) != 180 {
 		t.Errorf("%d exchanges are left, want 180", len(got))
 	}
-	if again, err := s.EraseUser(ctx, "shop", "user3"); err != nil || again.Exchanges+len(again.Feedback)+len(again.Touched)+again.Records != 0 {
+	if again, err := s.EraseUser(ctx, "shop", "user3", nil); err != nil || again.Exchanges+len(again.Feedback)+len(again.Touched)+again.Records != 0 {
 		t.Errorf("again: %+v, %v", again, err)
 	}
-	if _, err := s.EraseUser(ctx, "shop", ""); err == nil {
+	if _, err := s.EraseUser(ctx, "shop", "", nil); err == nil {
 		t.Error("an empty user was erased")
 	}
-	if p, err := s.Proposal(ctx, "shop", "p"); err != nil || p.Version != 2 || len(p.Evidence) != 1 {
+	if p, err := s.Proposal(ctx, "shop", "p"); err != nil || p.Version != 2 || p.State != store.Expired || len(p.Evidence)+len(p.Ops) != 0 {
 		t.Errorf("proposal %+v, %v", p, err)
 	}
 	ps, err := s.Pending(ctx, "w", 10)
 	if err != nil || len(ps) != 1 || ps[0].ID != others.ID {
 		t.Errorf("pending %+v, %v", ps, err)
+	}
+}
+
+// emptiedTrailHolds looks whether the trail says which entries were emptied, and
+// whether it can tell one that was emptied behind its back.
+func (s reopening) emptiedTrailHolds(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	as, _, err := s.Audits(ctx, store.AuditFilter{App: "shop"})
+	if err != nil || len(as) != 3 || as[0].Action != "erase" || !slices.Equal(as[0].Empties, []int64{1}) || !as[2].Emptied {
+		t.Fatalf("audits %+v, %v", as, err)
+	}
+	if n, err := s.VerifyAudit(ctx, "shop"); n != 0 || err != nil {
+		t.Errorf("the emptied trail breaks at %d, %v", n, err)
+	}
+	empty := func(from, to string) {
+		err := s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
+			_, err := w.exec(ctx, `UPDATE audit SET doc = CAST(replace(CAST(doc AS TEXT), ?, ?) AS BLOB) WHERE app = 'shop' AND number = 2`, from, to)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty(`"previous"`, `"emptied":true,"previous"`)
+	if n, err := s.VerifyAudit(ctx, "shop"); n != 2 || err != nil {
+		t.Errorf("an entry that nobody said was emptied passes: %d, %v", n, err)
+	}
+	empty(`"emptied":true,"previous"`, `"previous"`)
+	if n, err := s.VerifyAudit(ctx, "shop"); n != 0 || err != nil {
+		t.Errorf("the mended trail breaks at %d, %v", n, err)
 	}
 }
 
