@@ -16,6 +16,9 @@ const maxApproveTries = 5
 // ErrStale means that a proposal is not what the approver was shown.
 var ErrStale = errors.New("the proposal changed since it was shown: look at it again")
 
+// ErrUnsafe means that a proposal has Problems: its texts must not become a rule.
+var ErrUnsafe = errors.New("its texts must not become a rule: edit the proposal first")
+
 // Approval is a decision to put a proposal in force.
 type Approval struct {
 	App, Proposal string
@@ -28,7 +31,8 @@ type Approval struct {
 
 // Approve publishes the proposal's operations on the app's head. It returns
 // ErrStale when the proposal is no longer the one that was shown, ErrConflict
-// when it was decided already, and an error that names the operation when the
+// when it was decided already, ErrUnsafe when it has Problems, whoever approves,
+// and an error that names the operation when the
 // rules in force moved so that it does not fit any more.
 func Approve(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 	for try := 0; ; try++ {
@@ -53,6 +57,9 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 	}
 	if p.Digest() != a.Digest {
 		return rules.Head{}, ErrStale
+	}
+	if len(p.Problems) > 0 {
+		return rules.Head{}, fmt.Errorf("approve proposal %s: it %s: %w", p.ID, p.Problems[0].Message, ErrUnsafe)
 	}
 	ops := approvedOps(p.Ops, a)
 	head, set, err := Current(ctx, s, a.App)

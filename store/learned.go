@@ -133,7 +133,7 @@ type Finding struct {
 	App      string     `json:"app"`
 	Version  int        `json:"version"`
 	State    string     `json:"state"` // open, resolved
-	Kind     string     `json:"kind"`  // no_instruction, retrieval, missing_fact, tool, length, outage
+	Kind     string     `json:"kind"`  // no_instruction, retrieval, missing_fact, tool, length, outage, reword
 	Title    string     `json:"title"`
 	Step     string     `json:"step,omitempty"`
 	Count    int        `json:"count"` // complaints, also those whose evidence is no longer listed
