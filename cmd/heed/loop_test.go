@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
 	"heed/internal/simulate"
 	"heed/store"
 )
+
+// rulesetHeader is epoch and hash.
+var rulesetHeader = regexp.MustCompile(`^[1-9][0-9]*:[0-9a-f]{32}$`)
 
 const shopPrompt = "You are the support assistant of a small shop."
 
@@ -48,13 +52,46 @@ func TestLoop_FromComplaintToChangedAnswerAndBack(t *testing.T) {
 		return strings.Contains(p.ask("gpt-4o", shopPrompt, returns[0], false).text, "free label")
 	})
 	p.checkAfter(t, m, returns)
+	p.otherStep(t, m, returns[0])
 	p.rollBack(t, returns[0])
+}
+
+// otherStep sends the same user text as another of the agent's calls does: its
+// title generator. Rules learned on the answer must not reach it.
+func (p *program) otherStep(t *testing.T, m *simulate.Model, question string) {
+	t.Helper()
+	sent, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []map[string]string{
+		{"role": "system", "content": "Write a title of at most five words for the conversation that starts with the user's message. Answer with the title only."},
+		{"role": "user", "content": question}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.send(t, sent)
+	all := m.Requests()
+	if got := all[len(all)-1].Body; !bytes.Equal(got, sent) {
+		t.Errorf("the title generator's request arrived changed:\n got %s\nwant %s", got, sent)
+	}
+}
+
+// send posts a chat completion's bytes as they are.
+func (p *program) send(t *testing.T, body []byte) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, p.gateway+"/v1/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer heed-key-1")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 }
 
 func (p *program) checkAfter(t *testing.T, m *simulate.Model, returns []string) {
 	t.Helper()
 	streamed := p.ask("gpt-4o", shopPrompt, returns[0], true)
-	if !strings.Contains(streamed.text, "free label") || streamed.header.Get("Heed-Rules") == "" || !strings.HasPrefix(streamed.header.Get("Heed-Ruleset"), "1:") {
+	if !strings.Contains(streamed.text, "free label") || streamed.header.Get("Heed-Rules") == "" || !rulesetHeader.MatchString(streamed.header.Get("Heed-Ruleset")) {
 		t.Errorf("streamed: %q, rules %q, set %q", streamed.text, streamed.header.Get("Heed-Rules"), streamed.header.Get("Heed-Ruleset"))
 	}
 	reworded := 0
@@ -67,16 +104,7 @@ func (p *program) checkAfter(t *testing.T, m *simulate.Model, returns []string) 
 		t.Errorf("no other question about returns changed, of %d", len(returns)-1)
 	}
 	sent := []byte(`{"model":"gpt-4o", "n":1,"seed":12345678901234567890,"messages":[{"role":"user","content":"Wh\u0065re is my parcel?"}],"x":{"a":1.0,"a":2e0}}`)
-	req, err := http.NewRequest(http.MethodPost, p.gateway+"/v1/chat/completions", bytes.NewReader(sent))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer heed-key-1")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	p.send(t, sent)
 	all := m.Requests()
 	got := all[len(all)-1]
 	if !bytes.Equal(got.Body, sent) {
