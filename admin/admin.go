@@ -7,8 +7,8 @@
 //
 // The API answers to `Authorization: Bearer <token>`, the UI to a session cookie
 // that the login page gives for the same token. A [Viewer] reads, an [Approver]
-// decides about proposals, findings and rules, an [Owner] also rolls back and
-// writes routing. Every change writes an audit entry under the token's name.
+// decides about proposals, findings and rules, an [Owner] also rolls back,
+// writes routing, makes backups and erases people. Every change writes an audit entry under the token's name.
 // Texts that an admin writes pass check.Safety like everybody else's.
 //
 // Approving binds what was shown: the API wants the proposal's `digest` (or, for

@@ -24,7 +24,7 @@ const (
 	public   Role = ""         // no token needed
 	Viewer   Role = "viewer"   // reads everything
 	Approver Role = "approver" // decides: proposals, findings, rules, feedback
-	Owner    Role = "owner"    // rolls back, writes routing
+	Owner    Role = "owner"    // rolls back, writes routing, backs up, erases people
 )
 
 func (r Role) rank() int {

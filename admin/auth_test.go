@@ -33,6 +33,7 @@ var least = map[string]Role{
 	"GET /api/v1/routing": Viewer, "POST /api/v1/routing": Owner,
 	"GET /api/v1/rulesets": Viewer, "GET /api/v1/rulesets/{hash}": Viewer, "POST /api/v1/rulesets/{hash}/activate": Owner,
 	"GET /api/v1/audit": Viewer, "GET /api/v1/audit/verify": Viewer, "GET /api/v1/stats": Viewer, "GET /api/v1/apps": Viewer,
+	"POST /api/v1/backup": Owner, "POST /api/v1/erase": Owner,
 	"/api/": public, "GET /login": public, "POST /login": public, "POST /logout": public,
 	"GET /{$}": Viewer, "GET /inbox": Viewer, "GET /proposals/{id}": Viewer,
 	"POST /proposals/{id}/approve": Approver, "POST /proposals/{id}/reject": Approver, "POST /proposals/{id}/snooze": Approver,

@@ -65,6 +65,8 @@ func (a *Admin) routes() []route {
 		get("audit/verify", Viewer, a.apiVerify),
 		get("stats", Viewer, a.apiStats),
 		get("apps", Viewer, a.apiApps),
+		post("backup", Owner, a.apiBackup),
+		post("erase", Owner, a.apiErase),
 		{pattern: "/api/", least: public, api: a.apiUnknown},
 
 		{pattern: "GET /login", least: public, page: a.pageLogin},
@@ -163,7 +165,7 @@ func (a *Admin) noted(r *http.Request, err error) *Error {
 }
 
 func (a *Admin) apiUnknown(c *call) (any, error) {
-	paths := []string{"exchanges", "feedback", "findings", "proposals", "rules", "routing", "rulesets", "audit", "stats", "why", "apps"}
+	paths := []string{"exchanges", "feedback", "findings", "proposals", "rules", "routing", "rulesets", "audit", "stats", "why", "apps", "backup", "erase"}
 	first, _, _ := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/api/v1/"), "/")
 	message := "there is no " + c.r.Method + " " + clip(c.r.URL.Path, 100)
 	if near := nearest(first, paths); near != "" {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+
+	"heed/store"
+)
+
+// eraseCmd is `heed erase --user NAME`.
+type eraseCmd struct {
+	App  string `help:"The app; default: the only one." placeholder:"NAME"`
+	User string `required:"" help:"The person, as the app's clients name them in Heed-User." placeholder:"NAME"`
+}
+
+// Run erases a person: exchanges, feedback, and what rules learned from it.
+func (cmd eraseCmd) Run(e *env) error {
+	c, err := newAdminClient(e)
+	if err != nil {
+		return err
+	}
+	c.http.Timeout = 0 // the whole log is read and rewritten
+	var out store.Erased
+	if err := c.call(e.ctx, http.MethodPost, "erase", appQuery(cmd.App), map[string]string{"user": cmd.User}, &out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.out, "erased %s and %s; blanked %s of others; cleaned %s; retired %s\n",
+		count(out.Exchanges, "exchange"), count(len(out.Feedback), "feedback record"), count(len(out.Touched), "record"),
+		count(out.Records, "proposal or finding"), count(len(out.Rules), "rule"))
+	return err
+}
+
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case what == "proposal or finding":
+		return fmt.Sprint(n, " proposals and findings")
+	}
+	return fmt.Sprint(n, " ", what, "s")
+}
