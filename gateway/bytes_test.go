@@ -252,3 +252,37 @@ func TestGateway_Targets(t *testing.T) {
 		}
 	}
 }
+
+// TestGateway_Chunked: a request of unknown length is patched like any other, and
+// passed on as it comes when it turns out to be larger than what is patched.
+func TestGateway_Chunked(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Limits.Body = 256 << 10 })
+	e.inForce(rule("Be brief.", ""))
+	for _, c := range []struct {
+		size   int
+		inside bool
+	}{{10, true}, {100 << 10, true}, {1 << 20, false}} {
+		body := `{"model":"support","messages":[{"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,` + strings.Repeat("A", c.size) + `"}}]}]}`
+		for _, length := range []int64{-1, int64(len(body))} {
+			r, err := http.NewRequest("POST", e.url+"/v1/chat/completions", io.NopCloser(strings.NewReader(body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ContentLength = length
+			r.Header.Set("Authorization", "Bearer "+appKeyForTest)
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := readAll(t, resp); got != chatAnswer {
+				t.Errorf("%d bytes: %d %s", len(body), resp.StatusCode, got)
+			}
+			reqs := e.up.requests()
+			last := string(reqs[len(reqs)-1].body)
+			if strings.Contains(last, "Be brief.") != c.inside || !c.inside && last != body || !strings.Contains(last, strings.Repeat("A", c.size)) {
+				t.Errorf("%d bytes, length %d: upstream got %d bytes, injected %v", len(body), length, len(last), strings.Contains(last, "Be brief."))
+			}
+		}
+	}
+	e.await("bytes to be given back", func() bool { return e.g.bytes.held.Load() == 0 })
+}

@@ -33,7 +33,7 @@ type Options struct {
 
 // Limits bound what a gateway holds at once. Zero fields take the defaults.
 type Limits struct {
-	Body        int64         // a request that is read whole and may be patched; default 32 MiB, larger ones are streamed untouched
+	Body        int64         // a request that is read whole and may be patched; default 32 MiB, larger ones are streamed untouched, an alias in them too
 	BytesHeld   int64         // bodies of all calls; default 256 MiB, above it 503
 	InFlight    int           // calls at once; default 10,000, above it 503
 	Connections int           // of clients; default 20,000
