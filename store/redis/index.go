@@ -136,6 +136,9 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 	if st.logged < p.Last { // the server lost data and counts from below
 		p.Chunk, p.Last = "", 0
 	}
+	if st.said < uint64(p.Feedback) {
+		p.Feedback = 0
+	}
 	for st.logged > p.Last {
 		ms, err := x.s.readStream(ctx, app, cmp.Or(p.Chunk, "0-0"), indexBatch)
 		if err != nil {
@@ -151,7 +154,7 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 			x.place[app] = p
 		}
 	}
-	for {
+	for st.said > uint64(p.Feedback) {
 		fs, last, err := x.s.feedbackAfter(ctx, app, p.Feedback, indexRecords)
 		if err != nil {
 			return err
@@ -165,6 +168,7 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 		p.Feedback = last
 		x.place[app] = p
 	}
+	return nil
 }
 
 // chunk copies one chunk; exchanges that left the stream unread are a gap.

@@ -29,7 +29,8 @@ const (
 	recordHead     = len(recordMark) + 8
 	maxRecordBytes = 1 << 20
 	maxGroup       = 256     // records that share one fsync, at most
-	compactBytes   = 1 << 20 // a journal below this is not worth rewriting
+	compactBytes   = 1 << 20 // a journal below this is rewritten only when it can be emptied
+	tidyEvery      = time.Minute
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -169,29 +170,45 @@ func (j *journal) close() error {
 	return errors.Join(j.file.Sync(), j.file.Close())
 }
 
-// run writes groups of records until the queue is closed and empty.
+// run writes groups of records until the queue is closed and empty. Now and then
+// it empties the file, so that what people said does not outlive its delivery here.
 func (j *journal) run() {
 	defer close(j.ended)
-	for e := range j.queue {
-		group := []*entry{e}
-	gather:
-		for len(group) < maxGroup {
-			select {
-			case e, ok := <-j.queue:
-				if !ok {
-					break gather
-				}
-				group = append(group, e)
-			default:
-				break gather
+	tidy := time.NewTicker(tidyEvery)
+	defer tidy.Stop()
+	for {
+		select {
+		case e, ok := <-j.queue:
+			if !ok {
+				return
 			}
+			group := j.gather(e)
+			err := j.write(group)
+			for _, e := range group {
+				e.done(err)
+			}
+			j.compact(compactBytes)
+		case <-tidy.C:
+			j.compact(1)
 		}
-		err := j.write(group)
-		for _, e := range group {
-			e.done(err)
-		}
-		j.compact()
 	}
+}
+
+// gather takes what waits besides e.
+func (j *journal) gather(e *entry) []*entry {
+	group := []*entry{e}
+	for len(group) < maxGroup {
+		select {
+		case e, ok := <-j.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, e)
+		default:
+			return group
+		}
+	}
+	return group
 }
 
 // write appends the group and syncs it when one of it wants that. After an error
@@ -244,9 +261,10 @@ func journalError(err error) error {
 	return fmt.Errorf("journal: %w", err)
 }
 
-// compact writes the file anew when most of it is delivered.
-func (j *journal) compact() {
-	if j.size < compactBytes || j.broken {
+// compact writes the file anew when it has at least that many bytes and most of
+// them are delivered.
+func (j *journal) compact(least int64) {
+	if j.size < least || j.broken {
 		return
 	}
 	records, live := j.live()
@@ -330,4 +348,10 @@ func lockFolder(path string) (*os.File, error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// unlockFolder frees the lock at once, also when a child that is just being
+// started holds a copy of the descriptor.
+func unlockFolder(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }

@@ -176,6 +176,30 @@ func TestJournal_Compacts(t *testing.T) {
 	}
 }
 
+// What is delivered does not stay in the file, however small it is.
+func TestJournal_Empties(t *testing.T) {
+	dir := t.TempDir()
+	k := &keepAll{recs: [][]byte{[]byte("undelivered")}}
+	j, _, err := openJournal(dir, testLog(t), k.live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(addSynced(t, j, []byte("what somebody said")), addSynced(t, j, k.recs[0]), j.close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} { // as its goroutine does each minute
+		j.compact(1)
+		b, err := os.ReadFile(filepath.Join(dir, journalFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if recs, _ := readRecords(b); want == 0 && len(recs) != 0 {
+			t.Errorf("the file still has %q", recs)
+		}
+		k.recs = nil
+	}
+}
+
 // The journal's limit refuses instead of growing without end.
 func TestStore_AddFeedback_JournalLimit(t *testing.T) {
 	srv := startServer(t)

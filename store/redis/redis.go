@@ -227,7 +227,7 @@ func (s *Store) release() error {
 		s.dec.Close()
 	}
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+		errs = append(errs, unlockFolder(s.lock))
 	}
 	return errors.Join(errs...)
 }
@@ -279,7 +279,7 @@ func (s *Store) Apps(ctx context.Context) ([]string, error) {
 }
 
 // appState is how far an app's counters stand.
-type appState struct{ seq, logged, gap uint64 }
+type appState struct{ seq, logged, gap, said uint64 }
 
 // appStates reads the counters of all apps.
 func (s *Store) appStates(ctx context.Context) (map[string]appState, error) {
@@ -292,14 +292,14 @@ func (s *Store) appStates(ctx context.Context) (map[string]appState, error) {
 		cmds := make([]*redis.SliceCmd, len(apps))
 		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, app := range apps {
-				cmds[i] = p.HMGet(ctx, s.base(app)+"c", "seq", "xn", "gap")
+				cmds[i] = p.HMGet(ctx, s.base(app)+"c", "seq", "xn", "gap", "fn")
 			}
 			return nil
 		})
 		for i, app := range apps {
 			v := cmds[i].Val()
-			if len(v) == 3 {
-				out[app] = appState{number(v[0]), number(v[1]), number(v[2])}
+			if len(v) == 4 {
+				out[app] = appState{number(v[0]), number(v[1]), number(v[2]), number(v[3])}
 			}
 		}
 		return err

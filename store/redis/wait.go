@@ -121,8 +121,13 @@ func (s *Store) Wait(ctx context.Context, after uint64) (uint64, error) {
 	}
 }
 
-// minLook keeps a flood of messages from becoming a flood of reads.
-const minLook = 5 * time.Millisecond
+// A flood of messages must not become a flood of reads: between two looks there
+// is minLook, and a little for every app that was read.
+const (
+	minLook     = 5 * time.Millisecond
+	lookPerApp  = 50 * time.Microsecond
+	maxLookWait = 500 * time.Millisecond
+)
 
 // watch reads the numbers whenever the server says that something changed, and
 // every Options.Poll in case the message was lost, until ctx ends.
@@ -133,11 +138,11 @@ func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(s.opt.Poll)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		s.look(ctx)
+		apps := s.look(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(minLook):
+		case <-time.After(min(maxLookWait, minLook+time.Duration(apps)*lookPerApp)):
 		}
 		select {
 		case <-ctx.Done():
@@ -172,13 +177,14 @@ func (s *Store) lookAtOwn(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// look reads the numbers once, one reader at a time.
-func (s *Store) look(ctx context.Context) {
+// look reads the numbers once, one reader at a time, and returns how many apps
+// there are.
+func (s *Store) look(ctx context.Context) (apps int) {
 	select {
 	case <-s.changes.turn:
 		defer func() { s.changes.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return
+		return 0
 	}
 	missed := s.changes.begin()
 	states, err := s.appStates(ctx)
@@ -186,7 +192,7 @@ func (s *Store) look(ctx context.Context) {
 		if ctx.Err() == nil {
 			s.changes.resync()
 		}
-		return
+		return 0
 	}
 	var sum uint64
 	for _, st := range states {
@@ -202,4 +208,5 @@ func (s *Store) look(ctx context.Context) {
 	if s.indexer != nil {
 		s.indexer.kick()
 	}
+	return len(states)
 }
