@@ -18,6 +18,7 @@ import (
 type commands struct {
 	Overhead overheadCommand `cmd:"" help:"What a request costs: an instant upstream alone, behind a bare proxy, behind Heed with everything on."`
 	Learning learningCommand `cmd:"" help:"The loop: what unseen answers follow after so many records of feedback."`
+	Diagnose diagnoseCommand `cmd:"" help:"What would have prevented a complaint: labelled cases against the diagnosis, as a confusion matrix."`
 	Effect   effectCommand   `cmd:"" help:"Does a rule help or harm: simulated rules of known effect, with a look at every exchange."`
 	Prefix   prefixCommand   `cmd:"" help:"What a prompt cache can still serve: the prefix that requests of a conversation share, for each placement."`
 	Scope    scopeCommand    `cmd:"" help:"The right requests and no others: which unseen requests get which rules."`
