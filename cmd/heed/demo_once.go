@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -72,6 +70,7 @@ type script struct {
 	said     simulate.Feedback
 	proposed int
 	approved int
+	ticked   int             // examples that the admin marked
 	toCard   []time.Duration // feedback acknowledged to proposal visible
 	toEffect time.Duration   // approval to the first answer that carries the rule
 }
@@ -317,6 +316,9 @@ func (p *script) approve(ctx context.Context) error {
 		if r := pr.Rule(); r == nil || len(pr.Problems)+len(pr.Conflicts) > 0 || pr.Touch.Share() > 0.5 || pr.People < 2 && !named(&pr) {
 			continue
 		}
+		if err := p.tick(ctx, c, &pr); err != nil {
+			return err
+		}
 		err := c.call(ctx, http.MethodPost, "proposals/"+pr.ID+"/approve", appQuery("shop"), map[string]any{"digest": pr.Digest()}, nil)
 		if err != nil {
 			return fmt.Errorf("approve %q: %w", pr.Title, err)
@@ -328,6 +330,31 @@ func (p *script) approve(ctx context.Context) error {
 		return errors.New("nothing was learned: no proposal could be approved")
 	}
 	return p.effect(ctx, last)
+}
+
+// tick looks at the card's examples as an admin who knows the shop does, and marks
+// those that the rule would touch wrongly, or miss: the scope refits at once.
+func (p *script) tick(ctx context.Context, c *adminClient, pr *store.Proposal) error {
+	topics := map[string]bool{}
+	for _, ev := range pr.Evidence {
+		topics[simulate.Topic(ev.Query)] = true
+	}
+	for _, group := range []struct {
+		samples []store.Sample
+		applies bool
+	}{{pr.Touch.Inside, true}, {pr.Touch.Near, false}} {
+		for _, s := range group.samples {
+			if topics[simulate.Topic(s.Query)] == group.applies || s.Mark != "" {
+				continue
+			}
+			in := map[string]any{"query": s.Query, "applies": !group.applies}
+			if err := c.call(ctx, http.MethodPost, "proposals/"+pr.ID+"/ticks", appQuery("shop"), in, nil); err != nil {
+				return fmt.Errorf("tick %q: %w", s.Query, err)
+			}
+			p.ticked++
+		}
+	}
+	return c.call(ctx, http.MethodGet, "proposals/"+pr.ID, appQuery("shop"), nil, pr)
 }
 
 // named says whether somebody said when the rule applies; else Heed made its
@@ -359,106 +386,4 @@ func (p *script) effect(ctx context.Context, since time.Time) error {
 			return nil
 		}
 	}
-}
-
-// showAnswers prints one complaint, the same kind of question before and after,
-// and a reworded one.
-func (p *script) showAnswers(before, after figures) {
-	fmt.Fprintf(p.out, "A customer asked %q and said:\n  %q", p.judged.Text, p.said.Comment)
-	if p.said.AppliesWhen != "" {
-		fmt.Fprintf(p.out, "  (when does this apply? %q)", p.said.AppliesWhen)
-	}
-	fmt.Fprint(p.out, "\n\nQuestions on the same topic that nobody had judged, before and after:\n")
-	shown := 0
-	for _, q := range p.unseen {
-		if q.Topic == p.judged.Topic && before.sample[q.Text] != after.sample[q.Text] && shown < 2 {
-			fmt.Fprintf(p.out, "\n  %s\n  before  %s\n  after   %s\n", q.Text, indent(before.sample[q.Text]), indent(after.sample[q.Text]))
-			shown++
-		}
-	}
-}
-
-func indent(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n          ") }
-
-// showBytes sends a neighbouring question with a model name that no alias
-// changes and compares what the model received with what the client sent.
-func (p *script) showBytes(ctx context.Context) error {
-	if p.model == nil {
-		fmt.Fprintln(p.out, "\n(With --upstream the bytes that arrive there cannot be seen from here.)")
-		return nil
-	}
-	q := p.near[0].Text
-	body, err := json.Marshal(map[string]any{"model": p.bare, "messages": []map[string]string{
-		{"role": "system", "content": p.scene.System}, {"role": "user", "content": q}}})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.stack.gatewayURL+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+demoKey)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return err
-	}
-	got := p.model.Requests()
-	fmt.Fprintf(p.out, "\nA neighbouring question, %q: the request that reached the model is %d bytes different.\n", q, different(body, got[len(got)-1].Body))
-	return nil
-}
-
-// different counts the positions at which a and b differ, and their difference in
-// length.
-func different(a, b []byte) int {
-	n := max(len(a), len(b)) - min(len(a), len(b))
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			n++
-		}
-	}
-	return n
-}
-
-// report prints the table and fails when nothing was learned.
-func (p *script) report(before, after figures) error {
-	slices.Sort(p.toCard)
-	fmt.Fprintln(p.out)
-	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-	row := func(label string, values ...any) { fmt.Fprintf(w, "%s\t%s\n", label, fmt.Sprint(values...)) }
-	row("adherence to hidden expectations, unseen questions, before", share(before.met, before.of))
-	row("adherence to hidden expectations, unseen questions, after", share(after.met, after.of))
-	row("false injections, unseen neighbouring questions", share(after.near, after.nears))
-	row("false injections, unseen unrelated questions", share(after.far, after.fars))
-	row("feedback records", p.records, " by ", oncePeople, " people")
-	row("proposals waiting / approved", p.proposed, " / ", p.approved)
-	if len(p.toCard) > 0 {
-		row("feedback to its card, median", p.toCard[len(p.toCard)/2].Round(time.Millisecond))
-	}
-	row("approval to the first answer with it", p.toEffect.Round(time.Millisecond))
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(p.out, "\nThe model obeys by construction, so this measures the loop (capture, scope, approval, speed), not a model.")
-	if after.met <= before.met {
-		return fmt.Errorf("nothing was learned: adherence %d of %d before, %d after", before.met, before.of, after.met)
-	}
-	return nil
-}
-
-// share prints a proportion with its 95 % Wilson score interval (E. B. Wilson,
-// JASA 1927).
-func share(n, of int) string {
-	if of == 0 {
-		return "none asked"
-	}
-	const z = 1.959964
-	p, m := float64(n)/float64(of), float64(of)
-	mid := (p + z*z/(2*m)) / (1 + z*z/m)
-	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return fmt.Sprintf("%4.1f %%  (%d of %d; 95 %% interval %.0f-%.0f %%)", 100*p, n, of, 100*max(0, mid-half), 100*min(1, mid+half))
 }
