@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/openai/openai-go/v3/option"
+
+	"heed/internal/simulate"
+	"heed/rules"
+	"heed/store"
+	"heed/store/sqlite"
+)
+
+// as names the person who asks.
+func as(user string) option.RequestOption { return option.WithHeader("Heed-User", user) }
+
+// command runs one of heed's commands about the running program, as a person
+// would in another terminal, and returns the exit code and everything printed.
+func (p *program) command(args ...string) (int, string) {
+	p.t.Helper()
+	conf := filepath.Join(p.t.TempDir(), "heed.yaml")
+	text := fmt.Sprintf("admin: {listen: %q}\nstore: {path: %q}\nupstreams: {main: {base_url: \"http://127.0.0.1:1/v1\"}}\n",
+		strings.TrimPrefix(p.admin, "http://"), filepath.Join(p.dir, "data"))
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	var out bytes.Buffer
+	code := run(context.Background(), append([]string{"--config", conf}, args...), &out, &out)
+	return code, out.String()
+}
+
+// filesHolding lists the files below dir that hold the text.
+func filesHolding(t *testing.T, dir, text string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(bytes.ToLower(b), []byte(text)) {
+			found = append(found, filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// logged waits until the log has n exchanges of the user.
+func (p *program) logged(user string, n int) {
+	p.t.Helper()
+	q := appQuery("shop")
+	q.Set("user", store.UserHash("shop", user))
+	p.eventually(fmt.Sprintf("%d logged exchanges of %q", n, user), func() bool {
+		var out page[store.Exchange]
+		if err := p.api().call(context.Background(), http.MethodGet, "exchanges", q, nil, &out); err != nil {
+			p.t.Fatal(err)
+		}
+		return len(out.Items) == n
+	})
+}
+
+// What a person said becomes a rule; erasing the person takes the rule, the
+// exchanges and the feedback, and leaves nothing of the words in any file
+// (issue 4). What others said and asked stays.
+func TestErase_NothingOfThePersonIsLeft(t *testing.T) {
+	const word = "xylophone-4711"
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	p := start(t, config(t, t.TempDir(), upstream, ""))
+	for _, q := range simulate.Questions("shipping") {
+		p.ask("gpt-4o", shopPrompt, q, false, as("ben"))
+	}
+	r := p.ask("gpt-4o", shopPrompt, "How do I return my "+word+"?", false, as("ann"))
+	p.ask("gpt-4o", shopPrompt, "Is the "+word+" in stock?", true, as("ann"))
+	if status, answer := p.say(r, map[string]any{"rating": -1, "comment": `Please always mention the "` + word + `".`}); status != http.StatusCreated {
+		t.Fatalf("feedback: %d %v", status, answer)
+	}
+	var card store.Proposal
+	p.eventually("a proposal", func() bool {
+		for _, pr := range p.proposals() {
+			card = pr
+		}
+		return card.ID != ""
+	})
+	p.approve(card)
+	p.logged("ann", 2)
+	data := filepath.Join(p.dir, "data")
+	if found := filesHolding(t, data, word); len(found) < 2 {
+		t.Fatalf("before, only %q hold the word: the search proves nothing", found)
+	}
+
+	code, out := p.command("erase", "--app", "shop", "--user", "ann")
+	if code != 0 || !strings.HasPrefix(out, "erased 2 exchanges and 1 feedback record;") || !strings.Contains(out, "retired 1 rule") {
+		t.Fatalf("erase: exit code %d, %q", code, out)
+	}
+	var rs page[rules.Rule]
+	if err := p.api().call(t.Context(), http.MethodGet, "rules", appQuery("shop"), nil, &rs); err != nil || len(rs.Items) != 0 {
+		t.Errorf("rules %+v, %v", rs.Items, err)
+	}
+	var fs page[store.Feedback]
+	if err := p.api().call(t.Context(), http.MethodGet, "feedback", appQuery("shop"), nil, &fs); err != nil || len(fs.Items) != 0 {
+		t.Errorf("feedback %+v, %v", fs.Items, err)
+	}
+	p.logged("ann", 0)
+	p.logged("ben", len(simulate.Questions("shipping")))
+	for _, path := range []string{"proposals", "audit", "findings", "why/" + r.header.Get("Heed-Exchange-Id")} { // what was emptied still lists
+		var v any
+		err := p.api().call(t.Context(), http.MethodGet, path, appQuery("shop"), nil, &v)
+		if strings.HasPrefix(path, "why") != (err != nil) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	var v struct {
+		Bad int64 `json:"first_bad"`
+	}
+	if err := p.api().call(t.Context(), http.MethodGet, "audit/verify", appQuery("shop"), nil, &v); err != nil || v.Bad != 0 {
+		t.Errorf("the audit trail breaks: %+v, %v", v, err)
+	}
+	if found := filesHolding(t, data, word); len(found) > 0 {
+		t.Errorf("the word is still in %q", found)
+	}
+	if code := p.terminate(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.stderr)
+	}
+	if found := filesHolding(t, data, word); len(found) > 0 {
+		t.Errorf("after the end the word is in %q", found)
+	}
+}
+
+// heed backup copies a program in use; the copy opens with everything that was
+// acknowledged, and a folder that holds one is refused.
+func TestBackup_WhileRunning(t *testing.T) {
+	_, upstream := model(t, simulate.Options{})
+	p := start(t, config(t, t.TempDir(), upstream, ""))
+	r := p.ask("gpt-4o", shopPrompt, "Where is my parcel?", false)
+	status, answer := p.say(r, map[string]any{"rating": -1, "comment": "Never say soon."})
+	if status != http.StatusCreated {
+		t.Fatalf("feedback: %d %v", status, answer)
+	}
+	dir := filepath.Join(t.TempDir(), "copy")
+	if code, out := p.command("backup", dir); code != 0 || !strings.Contains(out, dir) {
+		t.Fatalf("backup: exit code %d, %q", code, out)
+	}
+	if code, out := p.command("backup", dir); code != 1 || !strings.Contains(out, "holds a store already") {
+		t.Errorf("a second backup: exit code %d, %q", code, out)
+	}
+	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if f, err := s.FeedbackByID(t.Context(), "shop", answer["id"].(string)); err != nil || f.Comment != "Never say soon." {
+		t.Errorf("the copy has %+v, %v", f, err)
+	}
+}
