@@ -96,7 +96,9 @@ func (p *script) report(before, after figures) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.out, "\nThe model obeys by construction, so this measures the loop (capture, scope, approval, speed), not a model.")
+	if p.model != nil {
+		fmt.Fprintln(p.out, "\nThe model obeys by construction, so this measures the loop (capture, scope, approval, speed), not a model.")
+	}
 	if after.met <= before.met {
 		return fmt.Errorf("nothing was learned: adherence %d of %d before, %d after", before.met, before.of, after.met)
 	}
