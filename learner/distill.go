@@ -60,26 +60,6 @@ var personal = regexp.MustCompile(`(?i)\b(i prefer|i'd prefer|i personally|just 
 // everywhere finds a condition that is none.
 var everywhere = regexp.MustCompile(`(?i)^(always|everywhere|any ?time|at all times|(for |in |to |on |with )?(all|any|every|each)( of)?( the| your)? ?(answers?|repl(y|ies)|responses?|questions?|requests?|messages?|topics?|cases?|time|chats?|conversations?)?)[.! ]*$`)
 
-// condition cleans the person's condition. One that repeats the request word for
-// word gives way to its topic.
-func condition(when, query string, known Frequencies) string {
-	when = strings.TrimRight(oneLine(when, rules.MaxAppliesWhenRunes), " .!,;:")
-	if when == "" || len(words(when)) >= quoteWords && quotes(when, query, quoteWords) {
-		return Topic([]string{query}, known)
-	}
-	if kindOfRequest.MatchString(when) && !hasVerb.MatchString(when) {
-		when = oneLine("someone asks "+when, rules.MaxAppliesWhenRunes) // it is read after "When"
-	}
-	return when
-}
-
-// kindOfRequest finds a condition that is a noun ("refund questions"), unless it
-// hasVerb.
-var (
-	kindOfRequest = regexp.MustCompile(`(?i)^[^,;]{2,100}\b(questions|requests|queries|inquiries|complaints)$`)
-	hasVerb       = regexp.MustCompile(`(?i)\b(asks?|asking|has|have|is|are|wants?|gets?|sends?|writes?|about)\b`)
-)
-
 // Problems says why a rule must not be approved: the safety of every text of it
 // that is injected.
 func Problems(r *rules.Rule, domains []string) []check.Problem {
