@@ -104,6 +104,7 @@ type App struct {
 	Domains        []string `yaml:"domains"`             // its own, which rules may name
 	Rules          string   `yaml:"rules"`               // on (default), observe, off
 	Bodies         string   `yaml:"bodies"`              // full (default), redacted, none
+	Redact         []string `yaml:"redact"`              // regular expressions (RE2) of what is left out of the log besides, with bodies redacted or none
 	Holdout        *float64 `yaml:"holdout"`             // of new rules; default learner.holdout
 	InFlight       int      `yaml:"in_flight"`           // calls at once; 0 is no limit
 	RequestsMinute int      `yaml:"requests_per_minute"` // per key; 0 is no limit

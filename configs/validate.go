@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -206,9 +207,36 @@ func (v *validation) app(at string, a *App, keys map[Secret]string) {
 		}
 		keys[k] = at
 	}
+	v.patterns(at, a)
 	for i, o := range a.AllowedOrigins {
 		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
 			v.addf("%s.allowed_origins[%d]: %q: want scheme://host[:port], without a path", at, i, o)
+		}
+	}
+}
+
+// Limits of redact: each pattern is tried on every body.
+const (
+	maxPatterns     = 32
+	maxPatternBytes = 1000
+)
+
+func (v *validation) patterns(at string, a *App) {
+	if len(a.Redact) > maxPatterns {
+		v.addf("%s.redact: %d patterns, want at most %d", at, len(a.Redact), maxPatterns)
+	}
+	if len(a.Redact) > 0 && a.Bodies == "full" {
+		v.addf("%s.redact: nothing is redacted with bodies: full; set bodies: redacted", at)
+	}
+	for i, p := range a.Redact {
+		re, err := regexp.Compile(p)
+		switch {
+		case len(p) > maxPatternBytes:
+			v.addf("%s.redact[%d]: want at most %d bytes", at, i, maxPatternBytes)
+		case err != nil:
+			v.addf("%s.redact[%d]: want a regular expression (RE2): %v", at, i, err)
+		case re.MatchString(""):
+			v.addf("%s.redact[%d]: %q matches the empty text; want one that matches what is secret", at, i, p)
 		}
 	}
 }

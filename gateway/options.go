@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,8 +25,10 @@ type Options struct {
 	TokenKeys []Secret      // sign feedback tokens: the active key, then earlier ones; 32 bytes or more each
 	TokenTTL  time.Duration // how long a token lets people give feedback; default 168h
 
-	Store      store.Store           // required; not closed by the gateway
-	Queue      store.QueueOptions    // of the log; Prepare and Log are the gateway's own
+	Store store.Store // required; not closed by the gateway
+	// Queue bounds the log. Prepare and Log are the gateway's own. Above three
+	// quarters of its MaxBytes rows go without bodies of more than 8 KiB.
+	Queue      store.QueueOptions
 	Registerer prometheus.Registerer // default: a registry of its own
 	Log        *slog.Logger          // default slog.Default
 	Limits     Limits
@@ -112,8 +115,8 @@ type Bodies string
 // Bodies. Full is the default.
 const (
 	Full     Bodies = "full"
-	Redacted Bodies = "redacted" // without mail addresses, long numbers and keys
-	None     Bodies = "none"     // neither bodies nor answer; the matched query stays, or nothing could be learned
+	Redacted Bodies = "redacted" // with store.Redact over bodies, answer and queries
+	None     Bodies = "none"     // neither bodies nor answer; the matched query stays, redacted, or nothing could be learned
 )
 
 // App is a tenant: its keys, rules, feedback and data are its own.
@@ -124,9 +127,10 @@ type App struct {
 	Models         []string // model names its keys may ask for; empty: all
 	Rules          Mode
 	Bodies         Bodies
-	InFlight       int // calls at once; 0: no limit of its own
-	RequestsMinute int // per key; 0: no limit
-	TokensMinute   int // per key, as estimated from the request and corrected by reported usage; 0: no limit
+	Redact         []*regexp.Regexp // what Redacted and None leave out besides; none may match ""
+	InFlight       int              // calls at once; 0: no limit of its own
+	RequestsMinute int              // per key; 0: no limit
+	TokensMinute   int              // per key, as estimated from the request and corrected by reported usage; 0: no limit
 }
 
 // Secret is a key that never prints itself.

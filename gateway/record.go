@@ -57,12 +57,32 @@ func (c *call) record() {
 		// The next request of the chain may come at once.
 		c.g.chains.keep(x.App, c.tapped().Answer().ID, chain{x.Facts.Unit, x.Session})
 	}
+	if size := int64(len(x.Request) + len(x.Response)); size > bareAbove && c.g.queue.Bytes()+size > c.g.crowded {
+		c.bare()
+	}
 	if c.parsed {
 		c.g.pending.put(x, c.g.sessions.remember(x.App, &c.req))
 	}
 	if !c.g.queue.Record(x) {
 		c.g.pending.take(x)
 	}
+}
+
+// bareAbove is the size of bodies, in bytes, above which they are left out of the
+// row when the queue is crowded.
+const bareAbove = 8 << 10
+
+// bare takes the bodies out of the row, because the log does not keep up: better a
+// row without them than none. What is read from them is read now.
+func (c *call) bare() {
+	x := c.x
+	if c.api != wire.Other && len(x.Response) > 0 && !tapped(x) {
+		take(x, c.req.Format, c.body, c.tapped().Answer())
+		x.Answer = cut(x.Answer, store.MaxCopyBytes)
+	}
+	x.Request, x.Response = nil, nil
+	def(&x.Error, "bodies left out: the log does not keep up")
+	c.g.metrics.bare.Inc()
 }
 
 // maxJudged is how much of an answer's text checks and failures look at.
@@ -92,8 +112,9 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 		switch a.Bodies {
 		case None:
 			x.Request, x.Response, x.Answer = nil, nil, ""
+			redactRow(x, a.Redact)
 		case Redacted:
-			redactRow(x)
+			redactRow(x, a.Redact)
 		}
 	}
 }

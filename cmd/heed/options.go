@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"heed/configs"
@@ -40,6 +41,13 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 		app := gateway.App{
 			Name: name, AllowedOrigins: a.AllowedOrigins, Models: a.Models, Rules: gateway.Mode(a.Rules), Bodies: gateway.Bodies(a.Bodies),
 			InFlight: a.InFlight, RequestsMinute: a.RequestsMinute, TokensMinute: a.TokensMinute,
+		}
+		for _, p := range a.Redact {
+			re, err := regexp.Compile(p)
+			if err != nil {
+				return o, fmt.Errorf("apps.%s.redact: %w", name, err)
+			}
+			app.Redact = append(app.Redact, re)
 		}
 		for _, k := range a.Keys {
 			app.Keys = append(app.Keys, gateway.Secret(k))
