@@ -250,3 +250,34 @@ func TestRedis_OutageLeavesCallsAndFeedback(t *testing.T) {
 		return err == nil && got.Comment == "Said while redis was away."
 	})
 }
+
+// One process with every part on Redis learns as one on SQLite does, and finds
+// everything again after kill -9.
+func TestRedis_ServeInOneProcess(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	redis, _ := redisServer(t)
+	conf := sharedConfig(t, upstream, redis)
+	p := start(t, conf)
+	for _, q := range simulate.Questions("shipping") {
+		p.ask("gpt-4o", shopPrompt, q, false)
+	}
+	answer := p.ask("gpt-4o", shopPrompt, question, true)
+	status, said := p.say(answer, map[string]any{"rating": -1, "comment": `Please always mention the "free label".`, "applies_when": "someone wants to return something"})
+	if status != http.StatusCreated {
+		t.Fatalf("feedback: %d %v", status, said)
+	}
+	p.eventually("a proposal", func() bool { return len(p.proposals()) == 1 })
+	p.kill()
+	p = start(t, conf)
+	cards := p.proposals()
+	if len(cards) != 1 || len(cards[0].Evidence) != 1 {
+		t.Fatalf("proposals after the restart: %+v", cards)
+	}
+	p.approve(cards[0])
+	p.eventually("the changed answer", func() bool {
+		return strings.Contains(p.ask("gpt-4o", shopPrompt, question, false).text, "free label")
+	})
+	if code := p.terminate(); code != 0 {
+		t.Errorf("exit code %d after SIGTERM\n%s", code, p.stderr)
+	}
+}
