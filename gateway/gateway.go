@@ -36,6 +36,7 @@ type Gateway struct {
 
 	bytes    budget       // request and answer bytes held
 	inFlight atomic.Int64 // calls
+	crowded  int64        // bytes in the log's queue above which large bodies are left out
 	commits  atomic.Int64 // of feedback
 	stopping atomic.Bool
 	local    atomic.Bool // the listener is on loopback
@@ -78,6 +79,8 @@ func New(opt Options) (*Gateway, error) {
 	}
 	queue := opt.Queue
 	queue.Log, queue.Prepare = opt.Log, g.prepare
+	def(&queue.MaxBytes, 64<<20)
+	g.crowded = queue.MaxBytes / 4 * 3
 	g.queue = store.NewQueue(opt.Store, queue)
 	g.metrics = newMetrics(opt.Registerer, g)
 	g.cfg.Store(cfg)

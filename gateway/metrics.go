@@ -18,6 +18,7 @@ type metrics struct {
 	latency  *prometheus.HistogramVec // api
 	first    *prometheus.HistogramVec // api
 	own      prometheus.Histogram
+	bare     prometheus.Counter
 	used     *prometheus.CounterVec // app, upstream, direction
 	injected *prometheus.CounterVec // app, what
 	retries  *prometheus.CounterVec // reason
@@ -56,7 +57,8 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		Name: "heed_own_seconds", Help: "The gateway's own work before sending.",
 		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .01, .1},
 	})
-	r.MustRegister(m.own)
+	m.bare = prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_log_bare_total", Help: "Rows without bodies, because the log does not keep up."})
+	r.MustRegister(m.own, m.bare)
 	gauge := func(name, help string, f func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "heed_" + name, Help: help}, f))
 	}

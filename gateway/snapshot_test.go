@@ -47,3 +47,28 @@ func TestGateway_BadSet(t *testing.T) {
 		t.Errorf("next epoch %d", next.Epoch)
 	}
 }
+
+// TestGateway_SlowLog: a log that does not keep up costs bodies before it costs
+// rows; model calls do not wait for it.
+func TestGateway_SlowLog(t *testing.T) {
+	slow := newMemStore()
+	slow.slow = make(chan bool)
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Store, o.Queue.MaxBytes = slow, 1<<20 })
+	e.store = slow
+	body := `{"model":"support","messages":[{"role":"system","content":"` + strings.Repeat("notes ", 16<<10) + `"},{"role":"user","content":"Where is my order?"}]}`
+	var last string
+	for range 60 {
+		r := e.post("/v1/chat/completions", body)
+		readAll(t, r)
+		last = r.Header.Get("Heed-Exchange-Id")
+	}
+	close(slow.slow)
+	e.await("the rows", func() bool { return e.g.Written() == 60 })
+	if n := e.g.Dropped(); n != 0 {
+		t.Errorf("%d rows lost", n)
+	}
+	x := e.row(last)
+	if x.Request != nil || x.RequestBytes != int64(len(body)) || x.Answer != "Hello there, friend." || x.Query != "Where is my order?" || x.Usage == nil || x.Error == "" {
+		t.Errorf("row: %d request bytes of %d, answer %q, query %q, usage %v, error %q", len(x.Request), x.RequestBytes, x.Answer, x.Query, x.Usage, x.Error)
+	}
+}

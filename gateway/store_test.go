@@ -25,6 +25,7 @@ type memStore struct {
 	feedback map[string]*store.Feedback
 	gaps     int64
 	forget   atomic.Bool // rows are not kept
+	slow     chan bool   // rows are kept when it is closed; nil: at once
 }
 
 func newMemStore() *memStore {
@@ -95,6 +96,9 @@ func (m *memStore) Set(_ context.Context, app, hash string) (*rules.Set, error) 
 }
 
 func (m *memStore) WriteExchanges(_ context.Context, xs []*store.Exchange) error {
+	if m.slow != nil {
+		<-m.slow
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
