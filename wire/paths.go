@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -60,4 +62,35 @@ func (a API) String() string {
 		return "embeddings"
 	}
 	return "other"
+}
+
+// MarshalText is String.
+func (a API) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote. An unknown name is Other: it was
+// written by a later version, and can still be shown.
+func (a *API) UnmarshalText(b []byte) error {
+	*a = Other
+	for i := Other; i <= Embeddings; i++ {
+		if i.String() == string(b) {
+			*a = i
+		}
+	}
+	return nil
+}
+
+// UnmarshalJSON reads a name, or the number that rows held at first.
+func (a *API) UnmarshalJSON(b []byte) error {
+	if len(b) > 1 && b[0] == '"' {
+		return a.UnmarshalText(b[1 : len(b)-1]) // names have no escapes
+	}
+	n, err := strconv.ParseUint(string(b), 10, 8)
+	if err != nil && string(b) != "null" {
+		return fmt.Errorf("api %q: want a name or a number", b)
+	}
+	*a = Other
+	if API(n) <= Embeddings {
+		*a = API(n)
+	}
+	return nil
 }

@@ -31,9 +31,9 @@ const (
 
 // Problem is one reason why a text must not become a rule.
 type Problem struct {
-	Code    string // one of the Code constants
-	Message string // for people, without the text itself
-	Span    string // the offending part (a code point for invisible ones; masked for secrets), may be empty
+	Code    string `json:"code"`           // one of the Code constants
+	Message string `json:"message"`        // for people, without the text itself
+	Span    string `json:"span,omitempty"` // the offending part (a code point for invisible ones; masked for secrets), may be empty
 }
 
 func (p Problem) String() string { return p.Code + ": " + p.Message }

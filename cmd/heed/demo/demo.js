@@ -79,7 +79,7 @@ function proposal(p) {
       el('div', {}, el('h3', {}, 'In scope'), list(p.touch.inside, 'none of the logged requests')),
       el('div', {}, el('h3', {}, 'Just outside'), list(p.touch.near, 'nothing near'))) : null,
     ...(p.conflicts || []).map((c) => el('p', { class: 'warn' }, 'Conflict: ' + c.reason)),
-    ...(p.problems || []).map((c) => el('p', { class: 'warn' }, 'Not safe as it stands: ' + c.Message)),
+    ...(p.problems || []).map((c) => el('p', { class: 'warn' }, 'Not safe as it stands: ' + c.message)),
     p.line && !p.understood ? el('p', { class: 'warn' }, 'The simulated model cannot follow these words (it knows a closed vocabulary); a real model could. After approval, open “the exact prompt that was sent” under an answer to see that the rule is there.') : null,
     el('div', { class: 'actions' },
       button('Approve', true, () => api('/approve', { id: p.id, digest: p.digest })),
