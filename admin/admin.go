@@ -76,7 +76,8 @@ type Options struct {
 
 	// Ask sends a logged request again with block injected in place of what was
 	// ("" for none) and returns the answer's text; for comparing answers with and
-	// without a proposal. Nil hides the comparison.
+	// without a proposal. People are shown the message of an *Error. Nil hides the
+	// comparison.
 	Ask         func(ctx context.Context, x *store.Exchange, block string) (string, error)
 	AsksPerHour int // calls of Ask; default 120
 }

@@ -106,6 +106,9 @@ func (a *Admin) compareOne(ctx context.Context, app string, s store.Sample, befo
 		if *side.to, err = a.opt.Ask(ctx, x, side.block); err != nil {
 			a.log.Warn("ask the upstream for a comparison", "exchange", x.ID, "error", err)
 			out.Error = "the upstream did not answer"
+			if e := (*Error)(nil); errors.As(err, &e) {
+				out.Error = e.Message
+			}
 			return out, nil
 		}
 	}

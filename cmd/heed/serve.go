@@ -95,6 +95,7 @@ type stack struct {
 	store      store.Store
 	gateway    *gateway.Gateway
 	gatewayURL string
+	gatewayUp  chan struct{} // closed when gatewayURL is there
 	adminURL   string
 	token      string // of an owner
 	freshToken bool   // made at this start
@@ -110,7 +111,7 @@ func startStack(ctx context.Context, c *configs.Config, o stackOptions) (*stack,
 	if o.roles == 0 {
 		o.roles = allRoles
 	}
-	s := &stack{conf: c, log: o.log, failed: make(chan error, 3)}
+	s := &stack{conf: c, log: o.log, failed: make(chan error, 3), gatewayUp: make(chan struct{})}
 	if err := s.start(ctx, o.roles); err != nil {
 		s.stop()
 		return nil, err
@@ -135,7 +136,7 @@ func (s *stack) start(ctx context.Context, roles role) (err error) {
 		}
 	}
 	if roles&adminRole != 0 {
-		if err := s.startAdmin(registry); err != nil {
+		if err := s.startAdmin(registry, roles); err != nil {
 			return err
 		}
 	}
@@ -221,7 +222,7 @@ func (s *stack) policy(app string) learner.AppPolicy {
 	return p
 }
 
-func (s *stack) startAdmin(registry *prometheus.Registry) error {
+func (s *stack) startAdmin(registry *prometheus.Registry, roles role) error {
 	tokens, fresh, err := adminTokens(s.conf)
 	if err != nil {
 		return err
@@ -229,6 +230,9 @@ func (s *stack) startAdmin(registry *prometheus.Registry) error {
 	opt := admin.Options{
 		Store: s.store, Log: s.log, Version: version(), PublicGateway: s.conf.Gateway.PublicURL,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+	}
+	if roles&gatewayRole != 0 {
+		opt.Ask = s.ask
 	}
 	for _, t := range tokens {
 		opt.Tokens = append(opt.Tokens, admin.Token{Name: t.Name, Role: admin.Role(t.Role), Token: t.Token.Reveal()})
@@ -293,6 +297,7 @@ func (s *stack) startGateway(registry *prometheus.Registry) error {
 		return err
 	}
 	s.gateway, s.gatewayURL = g, "http://"+ln.Addr().String()
+	close(s.gatewayUp)
 	ended := make(chan struct{})
 	go func() { // ends with Shutdown
 		defer close(ended)
