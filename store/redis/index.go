@@ -31,7 +31,8 @@ type indexer struct {
 
 	turn  chan struct{} // holds one value while nobody reads; guards the position
 	place map[string]position
-	saved []byte // the position as it is written next
+	next  []byte // the position as it is written next
+	saved string // as it is in the file
 }
 
 // position is how far an app was read.
@@ -93,14 +94,16 @@ func (x *indexer) save(late bool) {
 	}
 	due := now
 	if late {
-		due, x.saved = x.saved, now
+		due, x.next = x.next, now
 	}
-	if due == nil || string(due) == "{}" {
+	if len(due) == 0 || string(due) == x.saved || string(due) == "{}" {
 		return
 	}
 	if err := writeSynced(x.path, due); err != nil {
 		x.s.opt.Log.Warn("the index's position is not saved; more is read again after a restart", "error", err)
+		return
 	}
+	x.saved = string(due)
 }
 
 // catchUp reads what the streams hold now, so that a list shows what was written

@@ -34,8 +34,8 @@ import (
 //	s, r       rule sets by hash; rule versions by id@version
 //	b:HASH     a blob in parts
 //	au, ah     audit entries by number; [number, hash] of the last
-//	x, xl, xz  the log: stream of chunks, sizes in order, "chunk first-arrival" by last arrival
-//	x:ID, xr:… place of an exchange; newest exchange of a response id (both expire)
+//	x, xl, xz  the log: stream of chunks; what is in each, in order; chunks by last arrival
+//	x:ID, xr:… place of an exchange; newest exchange of a response id; they go with their chunk, or expire
 //	t:TOKEN    a change that was made, for ten minutes
 func (s *Store) base(app string) string {
 	return s.opt.Prefix + ":{a:" + url.QueryEscape(app) + "}:"

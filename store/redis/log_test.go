@@ -22,7 +22,7 @@ func traffic(app string, n int) []*store.Exchange {
 		for j := range body {
 			body[j] = byte(rand.N(256))
 		}
-		xs[i] = &store.Exchange{ID: store.NewID(), App: app, Time: time.Now().Add(time.Duration(i) * time.Millisecond), Request: body, Query: fmt.Sprint("question ", i)}
+		xs[i] = &store.Exchange{ID: store.NewID(), App: app, ResponseID: fmt.Sprint("resp_", i), Time: time.Now().Add(time.Duration(i) * time.Millisecond), Request: body, Query: fmt.Sprint("question ", i)}
 	}
 	return xs
 }
@@ -50,6 +50,10 @@ func TestStore_WriteExchanges_Bounded(t *testing.T) {
 			}
 			if n := srv.raw.XLen(t.Context(), s.base("shop")+"x").Val(); n > 3 {
 				t.Errorf("the stream has %d chunks", n)
+			}
+			keys := srv.raw.DBSize(t.Context()).Val()
+			if most := int64(2*len(got) + 10); keys > most {
+				t.Errorf("%d keys for %d exchanges, at most %d", keys, len(got), most)
 			}
 			if n := srv.raw.MemoryUsage(t.Context(), s.base("shop")+"x").Val(); n > 600<<10 {
 				t.Errorf("the stream has %d bytes", n)

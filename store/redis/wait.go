@@ -50,13 +50,21 @@ func (c *changes) resync() {
 	c.mu.Unlock()
 }
 
-// begin says whether something was missed before the server is read.
-func (c *changes) begin() bool {
+// begin says, before the server is read, whether something was missed and whether
+// this process changed something.
+func (c *changes) begin() (missed, own bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	missed := c.missed
+	missed, own = c.missed, c.own
 	c.missed, c.own = false, false
-	return missed
+	return missed, own
+}
+
+// failed takes back begin: the server was not read.
+func (c *changes) failed(missed, own bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.missed, c.own = c.missed || missed, c.own || own
 }
 
 // set takes what was read, and wakes those who wait when it is a change. back says
@@ -186,12 +194,10 @@ func (s *Store) look(ctx context.Context) (apps int) {
 	case <-ctx.Done():
 		return 0
 	}
-	missed := s.changes.begin()
+	missed, own := s.changes.begin()
 	states, err := s.appStates(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.changes.resync()
-		}
+		s.changes.failed(missed || ctx.Err() == nil, own) // a caller that left says nothing about the server
 		return 0
 	}
 	var sum uint64

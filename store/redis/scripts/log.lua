@@ -13,9 +13,12 @@ for i, c in ipairs(A.chunks) do
   local count = #c.exchanges
   local last = call('HINCRBY', K .. 'c', 'xn', count)
   local sid = call('XADD', K .. 'x', '*', 'first', last - count + 1, 'n', count, 'd', data)
+  local ids, responses = {}, {}
   for j, e in ipairs(c.exchanges) do
+    ids[j] = e.id
     call('SET', K .. 'x:' .. e.id, sid .. ' ' .. (j - 1), 'EX', A.age)
     if e.r then
+      responses[#responses + 1] = {e.r, e.id}
       local r = K .. 'xr:' .. e.r
       local was = call('GET', r)
       was = was and cjson.decode(was)
@@ -26,15 +29,21 @@ for i, c in ipairs(A.chunks) do
   end
   local chunk = sid .. ' ' .. c.first
   call('ZADD', K .. 'xz', c.last, chunk)
-  call('RPUSH', K .. 'xl', chunk .. ' ' .. count .. ' ' .. #data)
+  call('RPUSH', K .. 'xl', cjson.encode({sid, chunk, count, #data, ids, responses}))
   n = call('HINCRBY', K .. 'c', 'xheld', count)
   bytes = call('HINCRBY', K .. 'c', 'xbytes', #data)
 end
+-- What leaves the stream leaves nothing behind.
 while (n > A.max_n or bytes > A.max_bytes) and call('LLEN', K .. 'xl') > 1 do
-  local id, from, cnt, size = string.match(call('LPOP', K .. 'xl'), '^(%S+) (%S+) (%d+) (%d+)$')
-  call('XDEL', K .. 'x', id)
-  call('ZREM', K .. 'xz', id .. ' ' .. from)
-  n = call('HINCRBY', K .. 'c', 'xheld', -cnt)
-  bytes = call('HINCRBY', K .. 'c', 'xbytes', -size)
+  local old = cjson.decode(call('LPOP', K .. 'xl'))
+  call('XDEL', K .. 'x', old[1])
+  call('ZREM', K .. 'xz', old[2])
+  for _, id in ipairs(old[5]) do call('DEL', K .. 'x:' .. id) end
+  for _, r in ipairs(old[6]) do
+    local was = call('GET', K .. 'xr:' .. r[1])
+    if was and cjson.decode(was)[2] == r[2] then call('DEL', K .. 'xr:' .. r[1]) end
+  end
+  n = call('HINCRBY', K .. 'c', 'xheld', -old[3])
+  bytes = call('HINCRBY', K .. 'c', 'xbytes', -old[4])
 end
 return {'new'}
