@@ -115,7 +115,7 @@ type Bodies string
 // Bodies. Full is the default.
 const (
 	Full     Bodies = "full"
-	Redacted Bodies = "redacted" // with store.Redact over bodies, answer and queries
+	Redacted Bodies = "redacted" // store.Redact over bodies, answer and queries
 	None     Bodies = "none"     // neither bodies nor answer; the matched query stays, redacted, or nothing could be learned
 )
 

@@ -112,9 +112,9 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 		switch a.Bodies {
 		case None:
 			x.Request, x.Response, x.Answer = nil, nil, ""
-			redactRow(x, a.Redact)
+			x.Redact(a.Redact)
 		case Redacted:
-			redactRow(x, a.Redact)
+			x.Redact(a.Redact)
 		}
 	}
 }

@@ -36,6 +36,19 @@ func Redact(text []byte, custom []*regexp.Regexp) []byte {
 	return r.replace()
 }
 
+// Redact takes what [Redact] finds out of the exchange's bodies, answer and
+// queries. Slices are replaced, not written to: others may still read them.
+func (x *Exchange) Redact(custom []*regexp.Regexp) {
+	text := func(s string) string { return string(Redact([]byte(s), custom)) }
+	x.Request, x.Response = Redact(x.Request, custom), Redact(x.Response, custom)
+	x.Answer, x.Query = text(x.Answer), text(x.Query)
+	queries := make([]string, len(x.Facts.Queries))
+	for i, q := range x.Facts.Queries {
+		queries[i] = text(q)
+	}
+	x.Facts.Queries = queries
+}
+
 // redactor is one call of Redact.
 type redactor struct {
 	text  []byte

@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
 
+	"heed/configs"
 	"heed/rules"
 	"heed/rules/match"
 	"heed/store"
@@ -40,93 +40,39 @@ type record struct {
 // maxLine bounds one line: two bodies of 1 MiB in base64 and their texts.
 const maxLine = 8 << 20
 
-type exportCmd struct {
-	App    string `help:"The app." default:"default"`
-	Output string `short:"o" help:"File to write; it appears when it is whole. Default: standard output." placeholder:"FILE"`
-}
-
-// Run writes every exchange and feedback of the app that admin serves.
-func (cmd exportCmd) Run(e *env) (err error) {
-	c, err := newAdminClient(e)
-	if err != nil {
-		return err
-	}
-	out := e.out
-	if cmd.Output != "" {
-		var commit func() error
-		out, commit, err = atomicFile(cmd.Output)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if err == nil {
-				err = commit()
-			}
-		}()
-	}
-	w := bufio.NewWriter(out)
-	enc := json.NewEncoder(w)
-	q := appQuery(cmd.App)
-	q.Set("limit", "200")
-	err = each(e.ctx, c, "exchanges", q, func(x store.Exchange) error {
-		var full store.Exchange
-		if err := c.call(e.ctx, "GET", "exchanges/"+x.ID, appQuery(cmd.App), nil, &struct{ *store.Exchange }{&full}); err != nil {
-			return err
-		}
-		return enc.Encode(record{Exchange: &full})
-	})
-	if err != nil {
-		return err
-	}
-	err = each(e.ctx, c, "feedback", q, func(f store.Feedback) error { return enc.Encode(record{Feedback: &f}) })
-	if err != nil {
-		return err
-	}
-	return w.Flush()
-}
-
-// atomicFile is a file that takes its name when commit is called, so that no
-// reader ever sees a torn one.
-func atomicFile(path string) (io.Writer, func() error, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, func() error {
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
-			os.Remove(f.Name())
-			return err
-		}
-		return os.Rename(f.Name(), path)
-	}, nil
-}
-
 type importCmd struct {
 	App   string   `help:"The app that gets the records." default:"default"`
 	Store string   `help:"Data folder; default: store.path of the configuration." placeholder:"DIR"`
 	File  *os.File `arg:"" help:"JSON lines, - for standard input."`
 }
 
-// importBatch is how many exchanges one transaction takes.
-const importBatch = 500
+// Limits of what one transaction takes.
+const (
+	importBatch = 500      // records
+	importBytes = 32 << 20 // of their lines
+)
 
 // Run adds the file's records. Ids make it restartable: what is there already
 // stays as it is.
 func (cmd importCmd) Run(e *env) error {
 	defer cmd.File.Close()
-	dir := cmd.Store
-	if dir == "" {
-		c, err := e.load()
-		if err != nil {
-			return err
-		}
-		dir = c.Store.Path
-	}
-	s, err := sqlite.Open(e.ctx, dir, sqlite.Options{})
+	c, err := e.load()
 	if err != nil {
 		return err
 	}
-	n, err := importLines(e.ctx, s, cmd.App, cmd.File)
+	var s store.Store
+	if cmd.Store != "" {
+		s, err = sqlite.Open(e.ctx, cmd.Store, sqlite.Options{})
+	} else {
+		s, err = openStore(e.ctx, c, nil)
+	}
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w: stop Heed first", err)
+	}
+	if err != nil {
+		return err
+	}
+	n, err := importLines(e.ctx, s, cmd.App, kept(c, cmd.App), cmd.File)
 	if cerr := s.Close(); err == nil {
 		err = cerr
 	}
@@ -137,22 +83,44 @@ func (cmd importCmd) Run(e *env) error {
 	return err
 }
 
-func importLines(ctx context.Context, s store.Store, app string, r io.Reader) (n int, err error) {
+// kept is what the configuration lets the log keep of an app's exchange.
+func kept(c *configs.Config, app string) func(*store.Exchange) {
+	a, ok := c.Apps.Lookup(app)
+	if !ok || a.Bodies == "full" {
+		return func(*store.Exchange) {}
+	}
+	custom := patterns(a)
+	return func(x *store.Exchange) {
+		if a.Bodies == "none" {
+			x.Request, x.Response, x.Answer = nil, nil, ""
+		}
+		x.Redact(custom)
+	}
+}
+
+// importLines adds the records to the store, each exchange as keep leaves it.
+func importLines(ctx context.Context, s store.Store, app string, keep func(*store.Exchange), r io.Reader) (n int, err error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxLine)
 	var batch []*store.Exchange
 	var later []*store.Feedback
+	size := 0
 	flush := func() error {
 		if err := s.WriteExchanges(ctx, batch); err != nil {
 			return err
 		}
 		for _, f := range later {
-			if _, _, err := s.AddFeedback(ctx, f); err != nil && !errors.Is(err, store.ErrReused) {
+			taken := !f.Retracted.IsZero()
+			stored, _, err := s.AddFeedback(ctx, f)
+			if err == nil && taken {
+				err = s.Retract(ctx, f.App, stored.ID)
+			}
+			if err != nil && !errors.Is(err, store.ErrReused) {
 				return err
 			}
 		}
 		n += len(batch) + len(later)
-		batch, later = batch[:0], later[:0]
+		batch, later, size = batch[:0], later[:0], 0
 		return nil
 	}
 	for line := 1; sc.Scan(); line++ {
@@ -168,12 +136,13 @@ func importLines(ctx context.Context, s store.Store, app string, r io.Reader) (n
 			return n, fmt.Errorf("line %d: %w", line, err)
 		}
 		if x != nil {
+			keep(x)
 			batch = append(batch, x)
 		}
 		if f != nil {
 			later = append(later, f)
 		}
-		if len(batch)+len(later) >= importBatch {
+		if size += len(sc.Bytes()); len(batch)+len(later) >= importBatch || size >= importBytes {
 			if err := flush(); err != nil {
 				return n, err
 			}
@@ -193,7 +162,7 @@ func (rec *record) read(app string, line int) (*store.Exchange, *store.Feedback,
 		return rec.Exchange, nil, nil
 	case rec.Feedback != nil:
 		f := rec.Feedback
-		f.App, f.Source, f.Link, f.SupersededBy = app, "import", nil, ""
+		f.App, f.Link, f.SupersededBy = app, nil, ""
 		if f.Key == "" {
 			f.Key = "import:" + f.ID
 		}
@@ -214,10 +183,11 @@ func (rec *record) chat(app string, line int) (*store.Exchange, *store.Feedback,
 	if err != nil {
 		return nil, nil, fmt.Errorf("request: %w", err)
 	}
+	id := contentID(app, line, rec) // before a missing time is set, so that it is the same again
 	if rec.Time.IsZero() {
-		rec.Time = time.Unix(0, 0).UTC() // a log without times is old; now would not be restartable
+		rec.Time = time.Now().UTC() // as if it were new: an old one would expire at once
 	}
-	id := contentID(app, line, rec)
+	user := store.UserHash(app, rec.User)
 	tap := wire.NewTap(wire.Chat, false, store.MaxCopyBytes)
 	_, _ = tap.Write(rec.Response)
 	answer := tap.Answer()
@@ -227,13 +197,13 @@ func (rec *record) chat(app string, line int) (*store.Exchange, *store.Feedback,
 		Request: rec.Request, Response: rec.Response, Answer: answer.Text, ResponseID: answer.ID,
 		RequestBytes: int64(len(rec.Request)), ResponseBytes: int64(len(rec.Response)),
 	}
-	x.Query = x.Facts.Query()
+	x.Query, x.Facts.User = x.Facts.Query(), user
 	if rec.Rating == nil && rec.Comment == "" {
 		return x, nil, nil
 	}
 	f := &store.Feedback{
 		App: app, Key: "import:" + id, Digest: id, Time: rec.Time, Source: "import",
-		ExchangeID: id, User: rec.User, Rating: rec.Rating, Comment: rec.Comment,
+		ExchangeID: id, User: user, Rating: rec.Rating, Comment: rec.Comment,
 	}
 	return x, f, nil
 }
@@ -291,7 +261,10 @@ func contentID(app string, line int, rec *record) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s\n%s", app, line, rec.Request, rec.Response))
 	var id uuid.UUID
 	copy(id[:], sum[:])
-	ms := uint64(rec.Time.UnixMilli())
+	var ms uint64
+	if !rec.Time.IsZero() {
+		ms = uint64(rec.Time.UnixMilli())
+	}
 	for i := range 6 {
 		id[i] = byte(ms >> (8 * (5 - i)))
 	}

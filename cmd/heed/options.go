@@ -42,13 +42,7 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 			Name: name, AllowedOrigins: a.AllowedOrigins, Models: a.Models, Rules: gateway.Mode(a.Rules), Bodies: gateway.Bodies(a.Bodies),
 			InFlight: a.InFlight, RequestsMinute: a.RequestsMinute, TokensMinute: a.TokensMinute,
 		}
-		for _, p := range a.Redact {
-			re, err := regexp.Compile(p)
-			if err != nil {
-				return o, fmt.Errorf("apps.%s.redact: %w", name, err)
-			}
-			app.Redact = append(app.Redact, re)
-		}
+		app.Redact = patterns(a)
 		for _, k := range a.Keys {
 			app.Keys = append(app.Keys, gateway.Secret(k))
 		}
@@ -57,6 +51,15 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 	key, err := tokenKey(c)
 	o.TokenKeys = []gateway.Secret{gateway.Secret(key)}
 	return o, err
+}
+
+// patterns are what the app leaves out of the log; Validate compiled them before.
+func patterns(a *configs.App) []*regexp.Regexp {
+	out := make([]*regexp.Regexp, len(a.Redact))
+	for i, p := range a.Redact {
+		out[i] = regexp.MustCompile(p)
+	}
+	return out
 }
 
 var placements = map[string]wire.Placement{"system": wire.System, "tail": wire.Tail, "user": wire.User}
