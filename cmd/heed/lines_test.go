@@ -216,9 +216,15 @@ func TestImport_ChatLogsWithThumbsBecomeProposals(t *testing.T) {
 		}
 	}
 	p.approve(card)
+	q := appQuery("shop")
+	q.Set("rule", card.Rule().ID)
 	p.eventually("a decision that is only observed", func() bool {
-		r := p.ask("gpt-4o", shopPrompt, simulate.Questions("returns")[0], false)
-		return strings.HasPrefix(r.header.Get("Heed-Ruleset"), "1:")
+		p.ask("gpt-4o", shopPrompt, simulate.Questions("returns")[0], false)
+		var ruled page[store.Exchange]
+		if err := p.api().call(t.Context(), http.MethodGet, "exchanges", q, nil, &ruled); err != nil {
+			t.Fatal(err)
+		}
+		return len(ruled.Items) > 0 && ruled.Items[0].Decision.Observed
 	})
 	sent := m.Requests()
 	if last := sent[len(sent)-1]; bytes.Contains(last.Body, []byte("free label")) {
