@@ -77,6 +77,9 @@ func (cmd replayCmd) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "%d exchanges, %d with rules, %d differ, %s\n", r.seen, r.ruled, len(r.differ), time.Since(start).Round(time.Millisecond))
+	if r.forgotten > 0 {
+		fmt.Fprintf(e.out, "%d of them name a rule set that is not here: forgotten with an erased person, or of another store\n", r.forgotten)
+	}
 	for _, id := range r.differ {
 		fmt.Fprintln(e.out, "differs:", id)
 	}
@@ -92,8 +95,8 @@ type replayer struct {
 	compiled map[rules.Head]*rules.Compiled
 	buf      rules.Buffer
 
-	seen, ruled int
-	differ      []string
+	seen, ruled, forgotten int
+	differ                 []string
 }
 
 func (r *replayer) run(ctx context.Context, app string, limit int) error {
@@ -121,6 +124,10 @@ func (r *replayer) one(ctx context.Context, x *store.Exchange) error {
 		return nil
 	}
 	c, err := r.compile(ctx, x)
+	if errors.Is(err, store.ErrNotFound) {
+		r.forgotten++
+		return nil
+	}
 	if err != nil {
 		return err
 	}
