@@ -174,6 +174,7 @@ func (s *state) forgetIn(feedback string) int {
 		next := *f
 		next.Evidence = slices.Delete(slices.Clone(f.Evidence), i, i+1)
 		next.Count = max(0, f.Count-1)
+		next.Asked = min(next.Asked, next.Count)
 		next.People = people(next.Evidence)
 		if next.Count == 0 {
 			next.State = "resolved"

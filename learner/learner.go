@@ -115,7 +115,7 @@ func New(opt Options) (*Learner, error) {
 		return nil, err
 	}
 	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
-		consult: consult{answers: make(chan consultation, 1), asked: map[string]int{}}}, nil
+		consult: newConsult()}, nil
 }
 
 // now is the clock in UTC to the millisecond, as the store keeps it.
@@ -145,7 +145,12 @@ func (l *Learner) policy(app string) AppPolicy {
 // feedback within a second. A store that fails is tried again; nothing is lost,
 // because feedback stays pending until it was handled.
 func (l *Learner) Run(ctx context.Context) error {
-	defer l.side.Wait()
+	defer func() {
+		l.side.Wait() // questions to the model end with ctx, refreshes within fitTime
+		if err := l.takeIn(ctx); err != nil {
+			l.opt.Log.Error("learner: drafts are lost", "error", err)
+		}
+	}()
 	var seen uint64
 	var tended time.Time
 	changed := true

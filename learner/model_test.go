@@ -1,10 +1,12 @@
 package learner
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -199,10 +201,44 @@ func TestModel_DailyLimit(t *testing.T) {
 	}
 }
 
+// What the upstream says may echo the key, and what the model says anything: of
+// neither is a word in the error or the log.
 func TestModel_ErrorsHoldNoKey(t *testing.T) {
-	m, _ := fakeModel(t, func(string) (int, string) { return 401, "no such key" })
-	_, err := m.Draft(t.Context(), []Said{{ID: "a"}}, time.Now())
-	if err == nil || strings.Contains(err.Error(), m.APIKey) {
-		t.Errorf("error %v, want one without the key", err)
+	const key = "sk-secret-key"
+	for name, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"message":       {401, `{"error":{"message":"Incorrect API key provided: ` + key + `","code":"invalid_api_key"}}`},
+		"code":          {401, `{"error":{"message":"no","code":"` + key + `"}}`},
+		"type":          {429, `{"error":{"message":"no","type":"` + key + `","param":"` + key + `"}}`},
+		"no JSON":       {502, `<html>` + key},
+		"body":          {200, `<html>` + key},
+		"unknown field": {200, `{"choices":[{"message":{"content":"{\"` + key + `\":1}"}}]}`},
+		"wrong type":    {200, `{"choices":[{"message":{"content":"{\"rules\":\"` + key + `\"}"}}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(answer.status)
+				_, _ = io.WriteString(w, answer.body)
+			}))
+			defer srv.Close()
+			b := newBench(t)
+			var log bytes.Buffer
+			b.l.opt.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			b.l.opt.Model = &Model{BaseURL: srv.URL + "/v1", APIKey: key, Name: "drafter"}
+			_, err := b.l.opt.Model.Draft(t.Context(), []Said{{ID: "a"}}, time.Now())
+			var call *CallError
+			if !errors.As(err, &call) || strings.Contains(err.Error(), key) || answer.status != 200 && call.Status != answer.status {
+				t.Errorf("error %v, want one with the status and without the key", err)
+			}
+			b.say(b.exchange("how do i return my shoes"), "u1", "useless")
+			b.work()
+			b.consulted()
+			if said := log.String(); !strings.Contains(said, "model not of use") || strings.Contains(said, key) {
+				t.Errorf("log %q, want the failure without the key", said)
+			}
+		})
 	}
 }

@@ -144,6 +144,7 @@ type Finding struct {
 	Created  time.Time  `json:"created"`
 	Updated  time.Time  `json:"updated"`
 	Reopened int        `json:"reopened,omitempty"`
+	Asked    int        `json:"asked,omitempty"` // Count when a model was last asked about it; 0: never
 }
 
 // Changes is what the learner commits in one transaction.
