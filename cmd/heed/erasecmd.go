@@ -24,7 +24,8 @@ func (cmd eraseCmd) Run(e *env) error {
 	if err := c.call(e.ctx, http.MethodPost, "erase", appQuery(cmd.App), map[string]string{"user": cmd.User}, &out); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "erased %s and %s; blanked %s of others; cleaned %s; retired %s\n",
+	_, err = fmt.Fprintf(e.out, "erased %s and %s; blanked %s of others; cleaned %s; retired %s\n"+
+		"The audit trail still says that this was done, by a hash of the name. Backups made before are yours to delete.\n",
 		count(out.Exchanges, "exchange"), count(len(out.Feedback), "feedback record"), count(len(out.Touched), "record"),
 		count(out.Records, "proposal or finding"), count(len(out.Rules), "rule"))
 	return err
