@@ -35,6 +35,7 @@ type cli struct {
 	Replay   replayCmd   `cmd:"" help:"Take the logged decisions again and compare."`
 	Import   importCmd   `cmd:"" help:"Read exchanges and feedback from JSON lines into the store (Heed must not be running on it)."`
 	Export   exportCmd   `cmd:"" help:"Write exchanges and feedback as JSON lines."`
+	Audit    auditCmd    `cmd:"" help:"The audit trail of a running Heed."`
 	Backup   backupCmd   `cmd:"" help:"Copy the store of a running Heed into a new folder."`
 	Erase    eraseCmd    `cmd:"" help:"Delete everything of one person: exchanges, feedback, and what rules learned from it."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
