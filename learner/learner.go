@@ -186,7 +186,7 @@ func (l *Learner) Run(ctx context.Context) error {
 // busy says whether something that runs aside is to be taken in when it ends.
 func (l *Learner) busy() bool {
 	for _, a := range l.apps {
-		if a.busy {
+		if a.busy || a.watching {
 			return true
 		}
 	}

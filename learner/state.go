@@ -25,8 +25,11 @@ type appState struct {
 	rated   bool      // a rating was
 	ratings int       // how many were, in this process
 	watched map[string]*watched
-	next    int // index of the rule whose turn to be watched it is
-	seenAt  time.Time
+
+	watching bool         // effects are being read
+	looks    chan []sight // what was read; holds one
+	next     int          // index of the rule whose turn to be watched it is
+	seenAt   time.Time
 
 	logged     []*store.Exchange // newest requests of loggedStep, for what proposals touch
 	loggedStep string
@@ -43,7 +46,7 @@ type appState struct {
 func (l *Learner) app(name string) *appState {
 	a := l.apps[name]
 	if a == nil {
-		a = &appState{done: make(chan refreshMark, 1)}
+		a = &appState{done: make(chan refreshMark, 1), looks: make(chan []sight, 1)}
 		l.apps[name] = a
 	}
 	return a

@@ -35,6 +35,7 @@ func (l *Learner) tend(ctx context.Context) {
 		default:
 		}
 		l.fail(ctx, name, "drafts", l.drafting(ctx, name))
+		l.fail(ctx, name, "judge rules", l.watchedAll(ctx, name))
 		if due(a.seenAt, now, l.opt.RefreshEvery) {
 			a.seenAt = now
 			l.fail(ctx, name, "watch rules", l.watch(ctx, name))

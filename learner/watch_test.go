@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -48,9 +49,7 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 	b.policy.Holdout = 0.5
 	r := b.inForce()
 	b.serve(r, 160, func(i int, treated bool) bool { return treated && i%2 == 0 || i%10 == 0 })
-	if err := b.l.watch(b.ctx, "shop"); err != nil {
-		t.Fatal(err)
-	}
+	b.watch()
 	if n := len(b.set().Rules); n != 0 {
 		e, _ := store.EffectOf(b.ctx, b.store, "shop", r.ID)
 		t.Fatalf("a rule that makes half of the answers break off is still in force: %+v", e)
@@ -78,9 +77,7 @@ func TestLearner_NoHarmNoPause(t *testing.T) {
 	b.policy.Holdout = 0.5
 	r := b.inForce()
 	b.serve(r, 160, func(i int, _ bool) bool { return i%10 == 0 })
-	if err := b.l.watch(b.ctx, "shop"); err != nil {
-		t.Fatal(err)
-	}
+	b.watch()
 	if n := len(b.set().Rules); n != 1 {
 		t.Fatal("a rule that harms nobody was paused")
 	}
@@ -91,30 +88,132 @@ func TestLearner_NoHarmNoPause(t *testing.T) {
 	if c := e.Sources[0]; c.Source != "check" || c.Verdict != "helps" || c.Low < 0.5 || c.ControlMean != 0 || c.TreatedMean != 1 {
 		t.Errorf("by check %+v, want that it helps", c)
 	}
-	if f := e.Sources[1]; f.Source != "failure" || f.Verdict != "not proven" || f.Low > 0 || f.High < 0 {
+	if f := e.Sources[1]; f.Source != "failure" || f.Verdict != "not proven" { // arms are drawn, so the interval may miss
 		t.Errorf("by failure %+v, want no difference", f)
 	}
 }
 
+// watch lets the learner read the effects of rules and act on them.
+func (b *bench) watch() {
+	b.Helper()
+	if err := b.l.watch(b.ctx, "shop"); err != nil {
+		b.Fatal(err)
+	}
+	b.l.side.Wait()
+	if err := b.l.watchedAll(b.ctx, "shop"); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// A canary reaches everybody step by step, whoever approved it, and each step
+// waits for units without harm.
 func TestLearner_RampSteps(t *testing.T) {
+	for _, actor := range []string{"auto", "ann"} {
+		t.Run(actor, func(t *testing.T) {
+			b := newBench(t)
+			b.say(b.exchange("how do i return my shoes"), "u1", "Mention the 30 day return window")
+			b.work()
+			p := b.one()
+			if _, err := store.Approve(b.ctx, b.store, store.Approval{App: "shop", Proposal: p.ID, Digest: p.Digest(), Actor: actor, Now: b.now,
+				Adjust: func(r *rules.Rule) { r.State, r.Ramp = rules.Canary, 0.1 }}); err != nil {
+				t.Fatal(err)
+			}
+			var got []float64
+			units := 0
+			for range 5 {
+				r := b.set().Rules[0]
+				got = append(got, r.Ramp)
+				b.watch()
+				b.now = b.now.Add(rampEvery)
+				b.watch()
+				if now := b.set().Rules[0]; now.Ramp != r.Ramp {
+					t.Fatalf("from %v to %v without any unit", r.Ramp, now.Ramp)
+				}
+				units += rampUnits
+				b.judgedAlike(r, units)
+				b.watch()
+			}
+			if fmt.Sprint(got) != "[0.1 0.25 0.5 0 0]" || b.set().Rules[0].State != rules.Active {
+				t.Errorf("ramp %v, state %s, want 10, 25, 50 %% and then everyone", got, b.set().Rules[0].State)
+			}
+		})
+	}
+}
+
+// judgedAlike logs exchanges of so many units, half of them good in either arm; of
+// units that were logged before they do not count.
+func (b *bench) judgedAlike(r rules.Rule, units int) {
+	b.Helper()
+	share := (1 - r.Holdout) * cmpOr(r.Ramp, 1)
+	var xs []*store.Exchange
+	for i := range units {
+		d := rules.RuleDecision{ID: r.ID, Version: r.Version, Score: .9, Withheld: rules.Point("test", fmt.Sprint("unit ", i)) >= share, Propensity: share}
+		if d.Withheld {
+			d.Propensity = 1 - share
+		}
+		xs = append(xs, &store.Exchange{ID: store.NewID(), App: "shop", Time: b.now, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: "So.",
+			Facts: rules.Facts{App: "shop", Step: "s1", Unit: fmt.Sprint("unit ", i), Queries: []string{"how do i return it"}, Now: b.now}, Decision: rules.Decision{Rules: []rules.RuleDecision{d}},
+			Checks: []store.CheckResult{{Rule: r.ID, Version: r.Version, Followed: i%2 == 0}}})
+	}
+	if err := b.store.WriteExchanges(b.ctx, xs); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestMayRamp(t *testing.T) {
+	judged := func(v store.Verdict, n int) store.Effect {
+		return store.Effect{Verdict: v, Units: 10_000, Sources: []store.Estimate{{Source: "check", Treated: n, Enough: store.EvidenceCalls}}}
+	}
+	for _, c := range []struct {
+		effect store.Effect
+		before int
+		want   bool
+	}{
+		{judged(store.Helps, 50), 0, true},
+		{judged(store.Collecting, rampUnits), 0, true},
+		{judged(store.Collecting, rampUnits-1), 0, false},
+		{judged(store.Collecting, rampUnits+50), 100, false},
+		{judged(store.NotProven, 900), 700, true},
+		{judged(store.Harms, 900), 0, false},
+		{judged(store.Unhealthy, 900), 0, false},
+		{judged(store.NoHoldout, 900), 0, false},
+		{store.Effect{Verdict: store.Collecting, Units: rampUnits}, 0, true},
+	} {
+		if got := MayRamp(c.effect, c.before); got != c.want {
+			t.Errorf("%s with %d judged units, %d before: %v, want %v", c.effect.Verdict, judgedUnits(c.effect), c.before, got, c.want)
+		}
+	}
+}
+
+// slow is a store whose list of a rule's exchanges waits.
+type slow struct {
+	store.Store
+	began, goOn chan struct{}
+}
+
+func (s *slow) RuleVersions(ctx context.Context, app, id string) ([]rules.Rule, error) {
+	close(s.began)
+	select {
+	case <-s.goOn:
+	case <-ctx.Done():
+	}
+	return s.Store.RuleVersions(ctx, app, id)
+}
+
+// Reading effects takes seconds where the log is long: feedback does not wait.
+func TestLearner_WatchingDoesNotHoldUpFeedback(t *testing.T) {
 	b := newBench(t)
-	b.policy.Approval, b.policy.Quorum = "auto", 1
-	b.say(b.exchange("how do i return my shoes"), "u1", "Mention the 30 day return window")
-	b.work()
-	var got []float64
-	for range 5 {
-		r := b.set().Rules[0]
-		got = append(got, r.Ramp)
-		b.serve(r, 1, func(int, bool) bool { return false })
-		if err := b.l.watch(b.ctx, "shop"); err != nil {
-			t.Fatal(err)
-		}
-		b.now = b.now.Add(rampEvery)
-		if err := b.l.watch(b.ctx, "shop"); err != nil {
-			t.Fatal(err)
-		}
+	b.policy.Holdout = 0.5
+	r := b.inForce()
+	b.serve(r, 20, func(int, bool) bool { return false })
+	s := &slow{b.store, make(chan struct{}), make(chan struct{})}
+	b.l.opt.Store = s
+	if err := b.l.watch(b.ctx, "shop"); err != nil {
+		t.Fatal(err)
 	}
-	if fmt.Sprint(got) != "[0.1 0.25 0.5 0 0]" || b.set().Rules[0].State != rules.Active {
-		t.Errorf("ramp %v, state %s, want 10, 25, 50 %% and then everyone", got, b.set().Rules[0].State)
-	}
+	<-s.began
+	b.say(b.exchange("is the hotline open on sundays"), "u2", "Always name the opening hours")
+	b.work() // while the effect is being read
+	b.one()
+	close(s.goOn)
 }
