@@ -34,13 +34,6 @@ type card struct {
 	Compared []compared
 }
 
-// weight ranks cards by how many exchanges they would mend: those they touch, by
-// how sure one may be of the wish, which grows with the people behind it.
-func (k *card) weight() float64 {
-	people := float64(k.People)
-	return float64(1+k.Touch.In) * people / (people + 1)
-}
-
 type inboxPage struct {
 	Cards, More, Later []card
 	Stats              *stats
@@ -70,7 +63,7 @@ func (a *Admin) pageInbox(c *call) error {
 			open = append(open, k)
 		}
 	}
-	slices.SortStableFunc(open, func(x, y card) int { return cmp.Compare(y.weight(), x.weight()) })
+	slices.SortStableFunc(open, func(x, y card) int { return cmp.Compare(y.Mended(), x.Mended()) })
 	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
 	if in.Stats, err = a.statsOf(ctx, app); err != nil {
 		return err

@@ -30,6 +30,7 @@ type appState struct {
 	looks    chan []sight // what was read; holds one
 	next     int          // index of the rule whose turn to be watched it is
 	seenAt   time.Time
+	expired  time.Time // when proposals were last looked through for old ones
 
 	logged     []*store.Exchange // newest requests of loggedStep, for what proposals touch
 	loggedStep string

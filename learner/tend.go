@@ -40,6 +40,10 @@ func (l *Learner) tend(ctx context.Context) {
 			a.seenAt = now
 			l.fail(ctx, name, "watch rules", l.watch(ctx, name))
 		}
+		if due(a.expired, now, expireEvery) {
+			a.expired = now
+			l.fail(ctx, name, "expire proposals", l.expire(ctx, name))
+		}
 		head, err := l.opt.Store.Head(ctx, name)
 		if err != nil {
 			l.fail(ctx, name, "read head", err)

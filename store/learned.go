@@ -65,6 +65,7 @@ type Evidence struct {
 type Touch struct {
 	Of     int      `json:"of"`     // requests looked at: the newest of the step with a query
 	In     int      `json:"in"`     // of these, in scope
+	Weekly float64  `json:"weekly"` // In as a rate: requests in scope a week, over the time that Of took, at least a day
 	Inside []Sample `json:"inside"` // up to ten in scope, surest first
 	Near   []Sample `json:"near"`   // up to ten just outside, nearest first
 }
@@ -102,6 +103,19 @@ type RoutingCase struct {
 	Posterior float64        `json:"posterior"` // probability that it is better than every other
 	Ratings   []TargetRating `json:"ratings"`
 	Before    []rules.Share  `json:"before"`
+}
+
+// Mended is the number of exchanges a week that the proposal is expected to mend,
+// by which proposals are ranked: the requests a week in its scope (at least one:
+// the judged one), by the share of them for which the wish is believed to hold.
+// That is People/(People+Opposed+1): 1/2 of one person, more with each further one,
+// less with each who wants the opposite. It is an order to look at proposals in, no
+// promise; 0 where nobody stands behind it.
+func (p *Proposal) Mended() float64 {
+	if p.People <= 0 {
+		return 0
+	}
+	return max(1, p.Touch.Weekly) * float64(p.People) / float64(p.People+max(0, p.Opposed)+1)
 }
 
 // Digest names the exact bytes that an approval binds: hex SHA-256 over the

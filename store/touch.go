@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"heed/rules"
 	"heed/rules/match"
@@ -142,7 +143,27 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 		}
 	}
 	t.Inside, t.Near = surest(t.Inside), surest(t.Near)
+	t.Weekly = weekly(t.In, xs)
 	return t, nil
+}
+
+// weekly is n of xs as a rate a week. A log of less than a day counts as a day, so
+// that a burst is not taken for a week's traffic.
+func weekly(n int, xs []*Exchange) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	first, last := xs[0].Time, xs[0].Time
+	for _, x := range xs {
+		if x.Time.Before(first) {
+			first = x.Time
+		}
+		if x.Time.After(last) {
+			last = x.Time
+		}
+	}
+	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
+	return float64(n) * float64(week) / float64(max(last.Sub(first), day))
 }
 
 // surest keeps the distinct queries with the highest probabilities.

@@ -1,0 +1,64 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// ProposalLife is how long an open proposal waits for a decision after its newest
+// evidence; then it expires. Who says the same later begins a new one.
+const ProposalLife = 30 * 24 * time.Hour
+
+// expireEvery is how often proposals are looked through for old ones.
+const expireEvery = time.Hour
+
+// Outlived says whether a proposal is to expire at now: it is open, and for
+// ProposalLife nobody said anything for it. A snoozed one waits as long as the
+// person said; one to retire a rule that nobody stands behind waits for ever,
+// because the rule is in force. It is pure.
+func Outlived(p *store.Proposal, now time.Time) bool {
+	if p.State != store.Open || len(p.Ops) > 0 && p.Ops[0].Kind == rules.Retire {
+		return false
+	}
+	newest := p.Created
+	if p.Routing != nil {
+		newest = p.Updated // every rating changes it
+	}
+	for _, e := range p.Evidence {
+		if e.Time.After(newest) {
+			newest = e.Time
+		}
+	}
+	return now.Sub(newest) >= ProposalLife
+}
+
+// expire closes the proposals that outlived their evidence.
+func (l *Learner) expire(ctx context.Context, app string) error {
+	ps, err := l.allProposals(ctx, store.ProposalFilter{App: app, State: store.Open})
+	if err != nil {
+		return err
+	}
+	changes := store.Changes{App: app, Worker: l.opt.Worker}
+	for _, p := range ps {
+		if !Outlived(p, l.now()) {
+			continue
+		}
+		p.Version++
+		p.State, p.DecidedBy, p.DecidedAt, p.Updated = store.Expired, "learner", l.now(), l.now()
+		p.Reason = "nobody said anything for it in 30 days"
+		changes.Proposals = append(changes.Proposals, p)
+	}
+	if len(changes.Proposals) == 0 {
+		return nil
+	}
+	err = l.opt.Store.Commit(ctx, changes)
+	if errors.Is(err, store.ErrConflict) {
+		l.app(app).expired = time.Time{} // somebody changed one: look again
+		return nil
+	}
+	return err
+}

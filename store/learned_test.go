@@ -1,0 +1,44 @@
+package store_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+func TestProposal_Mended(t *testing.T) {
+	p := func(people, opposed int, weekly float64) *store.Proposal {
+		return &store.Proposal{People: people, Opposed: opposed, Touch: store.Touch{Weekly: weekly}}
+	}
+	if got := p(1, 0, 700).Mended(); got != 350 {
+		t.Errorf("one person, 700 requests a week: %v, want 350", got)
+	}
+	ranked := []*store.Proposal{p(3, 0, 700), p(1, 0, 700), p(1, 1, 700), p(9, 0, 10), p(2, 0, 0), p(1, 0, 0), p(0, 0, 700)}
+	for i, a := range ranked[1:] {
+		if b := ranked[i]; !(a.Mended() < b.Mended()) {
+			t.Errorf("%d people, %d against, %v a week: %v, want less than %v", a.People, a.Opposed, a.Touch.Weekly, a.Mended(), b.Mended())
+		}
+	}
+}
+
+func TestTouchIn_Weekly(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	r := &rules.Rule{ID: rules.NewID(), Version: 1, App: "shop", State: rules.Active, Action: "Be brief.", Scope: rules.Scope{Always: true}}
+	for _, c := range []struct {
+		span time.Duration
+		want float64
+	}{{14 * 24 * time.Hour, 5}, {time.Minute, 70}} {
+		var xs []*store.Exchange
+		for i := range 10 {
+			at := now.Add(-time.Duration(i) * c.span / 9)
+			xs = append(xs, &store.Exchange{ID: store.NewID(), App: "shop", Time: at, Query: "hello there", Facts: rules.Facts{App: "shop", Queries: []string{"hello there"}, Now: at}})
+		}
+		got, err := store.TouchIn(&rules.Set{App: "shop"}, []rules.Operation{{Kind: rules.Add, Rule: r}}, nil, xs)
+		if err != nil || math.Abs(got.Weekly-c.want) > 0.001 {
+			t.Errorf("%d of %d over %v: %v a week (%v), want %v", got.In, got.Of, c.span, got.Weekly, err, c.want)
+		}
+	}
+}
