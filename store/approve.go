@@ -48,6 +48,12 @@ func Approve(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 var errLost = fmt.Errorf("%w: the head moved", ErrConflict)
 
 func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
+	// The head first: if somebody else approves after it was read, the proposal
+	// says so below or Publish does; the rules never seem not to fit.
+	head, set, err := Current(ctx, s, a.App)
+	if err != nil {
+		return rules.Head{}, err
+	}
 	p, err := s.Proposal(ctx, a.App, a.Proposal)
 	if err != nil {
 		return rules.Head{}, err
@@ -62,10 +68,6 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 		return rules.Head{}, fmt.Errorf("approve proposal %s: it %s: %w", p.ID, p.Problems[0].Message, ErrUnsafe)
 	}
 	ops := approvedOps(p.Ops, a)
-	head, set, err := Current(ctx, s, a.App)
-	if err != nil {
-		return rules.Head{}, err
-	}
 	next, err := rules.Apply(set, ops)
 	if err != nil {
 		return rules.Head{}, fmt.Errorf("proposal %s no longer fits the rules in force: %w", p.ID, err)
