@@ -21,6 +21,7 @@ type Config struct {
 	Models    Ordered[Model]    `yaml:"models"`
 	Apps      Ordered[App]      `yaml:"apps"`
 	Learner   Learner           `yaml:"learner"`
+	Telemetry Telemetry         `yaml:"telemetry"`
 }
 
 // Gateway is the listener for agents and end users.
@@ -132,6 +133,14 @@ type Distil struct {
 	Timeout   time.Duration `yaml:"timeout"`        // of one call; default 60s
 }
 
+// Telemetry sends OpenTelemetry spans and feedback events to a collector; neither
+// holds anything that people or models wrote. A change needs a restart.
+type Telemetry struct {
+	Endpoint string            `yaml:"otlp_endpoint"` // OTLP/HTTP; "" (default) is off
+	Headers  map[string]Secret `yaml:"headers"`       // sent along, such as the collector's key
+	Service  string            `yaml:"service_name"`  // default heed
+}
+
 // Default is the configuration without a file: loopback listeners, data in
 // ./heed-data, one upstream, the caller's own credential passed through.
 func Default() *Config {
@@ -155,6 +164,7 @@ func (c *Config) fill() {
 	def(&c.Store.Path, "./heed-data")
 	def(&c.Store.Retention, 30*24*time.Hour)
 	def(&c.Store.MaxSize, 10<<30)
+	def(&c.Telemetry.Service, "heed")
 	def(&c.Learner.Approval, "manual")
 	def(&c.Learner.Quorum, 3)
 	defPtr(&c.Learner.Holdout, 0.1)

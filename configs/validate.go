@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -43,6 +44,7 @@ func (c *Config) Validate() error {
 			v.addf("learner.model: calls_per_day, tokens_per_day and timeout: want 0 (the default) or more")
 		}
 	}
+	v.telemetry(&c.Telemetry)
 	if c.Store.Redis != "" {
 		if u, err := url.Parse(c.Store.Redis.Reveal()); err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
 			v.addf("store.redis: want a URL such as redis://127.0.0.1:6379/0")
@@ -214,6 +216,23 @@ func (v *validation) app(at string, a *App, keys map[Secret]string) {
 		}
 	}
 }
+
+func (v *validation) telemetry(t *Telemetry) {
+	if t.Endpoint != "" {
+		v.url("telemetry.otlp_endpoint", t.Endpoint)
+	}
+	if t.Endpoint == "" && len(t.Headers) > 0 {
+		v.addf("telemetry.headers: sent nowhere without telemetry.otlp_endpoint")
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
+		if !headerName.MatchString(name) || strings.ContainsAny(t.Headers[name].Reveal(), "\r\n\x00") {
+			v.addf("telemetry.headers: %q: want the name of a header and a value on one line", name)
+		}
+	}
+}
+
+// headerName is a token of RFC 9110, section 5.6.2.
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")
 
 // Limits of redact: each pattern is tried on every body.
 const (

@@ -76,6 +76,7 @@ func (g *Gateway) feedback(ctx *fasthttp.RequestCtx, cfg *config) {
 	status := http.StatusOK
 	if created {
 		status = http.StatusCreated
+		g.traces.evaluation(stored)
 	}
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/json")
@@ -356,9 +357,13 @@ func (g *Gateway) keepSaid(ctx context.Context) {
 	keep := func(ctx context.Context, f *store.Feedback) {
 		within, cancel := context.WithTimeout(ctx, feedbackTime)
 		defer cancel()
-		if _, _, err := g.store.AddFeedback(within, f); err != nil {
+		stored, created, err := g.store.AddFeedback(within, f)
+		if err != nil {
 			g.feedbackError(f.App, err)
 			return
+		}
+		if created {
+			g.traces.evaluation(stored)
 		}
 		g.metrics.feedback.WithLabelValues("stored").Inc()
 	}

@@ -31,6 +31,7 @@ type Gateway struct {
 	queue   *store.Queue
 	log     *slog.Logger
 	metrics *metrics
+	traces  *telemetry // nil: off
 	watch   *watcher
 	server  *fasthttp.Server
 
@@ -67,6 +68,10 @@ func New(opt Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	collector, err := opt.Telemetry.endpoint()
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Gateway{
 		opt: opt, store: opt.Store, log: opt.Log, stop: cancel,
@@ -83,6 +88,7 @@ func New(opt Options) (*Gateway, error) {
 	g.crowded = queue.MaxBytes / 4 * 3
 	g.queue = store.NewQueue(opt.Store, queue)
 	g.metrics = newMetrics(opt.Registerer, g)
+	g.traces = newTelemetry(opt.Telemetry, collector, opt.Store, opt.Log, g.metrics.telemetry)
 	g.cfg.Store(cfg)
 	g.loadAll(ctx, cfg, opt.Limits.StartLoad)
 	g.server = g.newServer()
@@ -174,12 +180,14 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, u := range g.cfg.Load().upstreams {
 		u.close()
 	}
-	return errors.Join(err, g.queue.Close(flush))
+	err = errors.Join(err, g.queue.Close(flush))
+	g.traces.close(flush) // after the last row
+	return err
 }
 
 // Reload puts opt in force for the requests that begin from now on: upstreams,
 // aliases, apps, token keys, public URL, rates. What opt says about the listener,
-// store, queue, registerer and byte limits is ignored: it needs a restart. With an
+// store, queue, registerer, telemetry and byte limits is ignored: it needs a restart. With an
 // error nothing changes. Connection pools of unchanged upstreams are kept.
 func (g *Gateway) Reload(opt Options) error {
 	opt.fill()

@@ -14,16 +14,17 @@ import (
 // values: configured names, APIs, outcomes, status classes; never a model name, a
 // user or a path that a client chose.
 type metrics struct {
-	requests *prometheus.CounterVec   // app, api, outcome, status class
-	latency  *prometheus.HistogramVec // api
-	first    *prometheus.HistogramVec // api
-	own      prometheus.Histogram
-	bare     prometheus.Counter
-	used     *prometheus.CounterVec // app, upstream, direction
-	injected *prometheus.CounterVec // app, what
-	retries  *prometheus.CounterVec // reason
-	feedback *prometheus.CounterVec // result
-	reloads  *prometheus.CounterVec // result
+	requests  *prometheus.CounterVec   // app, api, outcome, status class
+	latency   *prometheus.HistogramVec // api
+	first     *prometheus.HistogramVec // api
+	own       prometheus.Histogram
+	bare      prometheus.Counter
+	used      *prometheus.CounterVec // app, upstream, direction
+	injected  *prometheus.CounterVec // app, what
+	retries   *prometheus.CounterVec // reason
+	feedback  *prometheus.CounterVec // result
+	reloads   *prometheus.CounterVec // result
+	telemetry *prometheus.CounterVec // what, result
 
 	calls [8]*callMetrics // of each API, for the request path
 }
@@ -53,6 +54,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		feedback: counter("feedback_total", "Feedback by what became of it.", "result"),
 		reloads:  counter("ruleset_loads_total", "Rule sets loaded from the store.", "result"),
 	}
+	m.telemetry = counter("telemetry_total", "Spans and feedback events by what became of them.", "what", "result")
 	m.own = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "heed_own_seconds", Help: "The gateway's own work before sending.",
 		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .01, .1},

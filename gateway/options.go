@@ -32,6 +32,7 @@ type Options struct {
 	Registerer prometheus.Registerer // default: a registry of its own
 	Log        *slog.Logger          // default slog.Default
 	Limits     Limits
+	Telemetry  Telemetry
 }
 
 // Limits bound what a gateway holds at once. Zero fields take the defaults.

@@ -116,6 +116,7 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 		case Redacted:
 			x.Redact(a.Redact)
 		}
+		g.traces.span(cfg, x)
 	}
 }
 

@@ -164,6 +164,15 @@ func (m *memStore) Retract(_ context.Context, app, id string) error {
 	return m.err
 }
 
+func (m *memStore) Exchange(_ context.Context, app, id string) (*store.Exchange, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if x := m.rows[id]; x != nil && x.App == app {
+		return x, m.err
+	}
+	return nil, errors.Join(m.err, store.ErrNotFound)
+}
+
 // row waits for the row of an exchange.
 func (m *memStore) row(ctx context.Context, id string) (*store.Exchange, error) {
 	for {

@@ -25,6 +25,10 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 		Limits: gateway.Limits{Body: int64(l.Body), BytesHeld: int64(l.BytesHeld), InFlight: l.InFlight, Connections: l.Connections},
 	}
 	o.Queue.MaxBytes = int64(l.Queue)
+	o.Telemetry = gateway.Telemetry{Endpoint: c.Telemetry.Endpoint, Service: c.Telemetry.Service, Headers: map[string]gateway.Secret{}}
+	for name, value := range c.Telemetry.Headers {
+		o.Telemetry.Headers[name] = gateway.Secret(value)
+	}
 	for name, u := range c.Upstreams.All() {
 		o.Upstreams = append(o.Upstreams, gateway.Upstream{
 			Name: name, Kind: gateway.Kind(u.Kind), BaseURL: u.BaseURL, APIKey: gateway.Secret(u.APIKey), APIVersion: u.APIVersion,
