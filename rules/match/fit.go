@@ -123,6 +123,9 @@ func (t *trainer) retrain(ix *Index, clusters []softClass, relearn bool) []softC
 		cl := &ix.classes[c]
 		switch {
 		case len(bs) == 0:
+			if cl.rule >= 0 {
+				rules = append(rules, softClass{scope: cl.id})
+			}
 		case cl.rule < 0 && cl.id == "":
 			if relearn {
 				clusters = append(clusters, t.mean(softClass{examples: rivalExamples}, bs))
@@ -168,12 +171,13 @@ func newTrainer(lex *lexicon, queries []string) *trainer {
 	return &trainer{lex: lex, queries: queries, vectors: newVectors(lex, queries), sum: make([]weights, len(lex.entries))}
 }
 
-// train adds what bs say, scaled so that they weigh at most half of limit.
+// train adds what bs say, and how many requests that is, scaled so that they weigh at most half of limit.
 func (t *trainer) train(c softClass, bs []belief, limit float32) softClass {
 	var mass float32
 	for _, b := range bs {
 		mass += b.p
 	}
+	c.examples = mass
 	return t.scaled(c, bs, softShare*min(1, limit/mass))
 }
 

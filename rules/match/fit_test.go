@@ -103,8 +103,58 @@ func TestFit_OlderStatsServeNewAndRetiredRules(t *testing.T) {
 	if got := ruleIDs(compile(t, scopes, s), scopes, "can i buy some foreign currency"); !slices.Equal(got, []string{"r_new"}) {
 		t.Errorf("hits = %v, want the rule that the statistics do not know", got)
 	}
-	if got := ruleIDs(compile(t, scopes, s), scopes, "set another pin for the card"); !slices.Equal(got, []string{"r_pin"}) {
+	if got := ruleIDs(compile(t, scopes, s), scopes, "where is my new pin"); !slices.Equal(got, []string{"r_pin"}) {
 		t.Errorf("hits = %v, want the rule that they know", got)
+	}
+}
+
+// A rule approved after the last fit has its own topic among the rivals.
+func TestCompile_NewRuleDoesNotCompeteWithItsOwnTopic(t *testing.T) {
+	traffic, label := bankTraffic()
+	s := Fit(bankScopes()[:1], traffic, FitOptions{})
+	scopes := bankScopes()
+	ix := compile(t, scopes, s)
+	var buf Buffer
+	hit, of := 0, 0
+	for i, l := range traffic {
+		if label[i] != "pin" {
+			continue
+		}
+		of++
+		for _, h := range ix.Match(l.Query, nil, &buf) {
+			if scopes[h.Rule].ID == "r_pin" {
+				hit++
+			}
+		}
+	}
+	if 2*hit < of {
+		t.Errorf("the new rule hits %d of %d requests of its topic, want half at least", hit, of)
+	}
+}
+
+func TestIndex_WithThreshold_HoldsForRareLanguages(t *testing.T) {
+	scopes := []Scope{{ID: "r", Examples: []string{"kde je moje zásilka", "sledovat zásilku"}}}
+	ix := compile(t, scopes, Count(nil, []string{"dobrý den", "kde je obchod", "sledovat seriál"}))
+	for _, least := range []float32{0.05, 0.2} {
+		low := ix.WithThreshold(least)
+		if got := low.least(0); got != least {
+			t.Errorf("least = %v of a language hardly seen, want the caller's %v", got, least)
+		}
+	}
+	if got := ix.least(0); got < strictThreshold {
+		t.Errorf("least = %v by default, want %v at least", got, strictThreshold)
+	}
+}
+
+func TestFit_LittleTrafficIsTrustedLittle(t *testing.T) {
+	traffic, _ := bankTraffic()
+	last := float32(-1)
+	for _, n := range []int{0, 8, 60, len(traffic)} {
+		trust := Fit(bankScopes(), traffic[:n], FitOptions{}).trust()
+		if trust < last || trust > 1 || n == 0 && trust != 0 {
+			t.Errorf("trust = %v with %d requests, %v with fewer: want it to grow from 0 to at most 1", trust, n, last)
+		}
+		last = trust
 	}
 }
 
@@ -151,7 +201,7 @@ func TestIndex_Match_Properties(t *testing.T) {
 func TestIndex_WithThreshold(t *testing.T) {
 	ix := compile(t, shop, nil)
 	var buf Buffer
-	loose, strict := len(ix.WithThreshold(0.01).Match("order size", nil, &buf)), len(ix.WithThreshold(0.99).Match("order size", nil, &buf))
+	loose, strict := len(ix.WithThreshold(0.01).Match("order", nil, &buf)), len(ix.WithThreshold(0.99).Match("order", nil, &buf))
 	if loose <= strict {
 		t.Errorf("%d hits at 0.01 and %d at 0.99, want fewer", loose, strict)
 	}

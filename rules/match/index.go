@@ -16,6 +16,9 @@ type Index struct {
 	comments  []comment
 	classes   []class
 	threshold float32
+	chosen    bool    // the threshold is the caller's
+	reject    float32 // weight of "no rule"
+	trust     float32 // weight of the warm scores beside the cold ones
 }
 
 // posting is what one feature says about one class. The likelihood weights are
@@ -74,19 +77,21 @@ func Compile(scopes []Scope, stats *Stats) (*Index, error) {
 	for i := range scopes {
 		b.rule(i, &scopes[i])
 	}
+	b.ix.reject = rejectWeight(len(b.ix.classes), b.ix.trust)
 	b.rivals(scopes)
 	return b.index(), nil
 }
 
 // WithThreshold returns the index with another least probability of a hit, in
 // (0, 1). Higher is more precise; the probabilities are calibrated, so at t about
-// that share of the weakest hits is right. Out of range, it returns ix itself.
+// that share of the weakest hits is right. It holds for requests of every
+// language. Out of range, it returns ix itself.
 func (ix *Index) WithThreshold(t float32) *Index {
 	if !(t > 0 && t < 1) {
 		return ix
 	}
 	out := *ix
-	out.threshold = t
+	out.threshold, out.chosen = t, true
 	return &out
 }
 
@@ -133,10 +138,9 @@ func newBuilder(stats *Stats) *builder {
 			b.soft[id] = &stats.soft[i]
 		}
 	}
-	b.ix.threshold = coldModel.threshold
-	if stats.warm {
-		b.ix.threshold = warmModel.threshold
-	}
+	b.ix.trust = stats.trust()
+	b.ix.threshold = coldModel.threshold + b.ix.trust*(warmModel.threshold-coldModel.threshold)
+	b.ix.reject = 1
 	return b
 }
 
@@ -298,7 +302,7 @@ func (b *builder) comment(text string) float32 {
 
 // end turns what was added up into postings.
 func (b *builder) end(c class, examples int, comment float32, soft *softClass) {
-	if c.warm = soft != nil; c.warm {
+	if c.warm = soft.taught() || c.rule < 0 && c.id == "" && b.stats.warm; c.warm && soft != nil {
 		b.addSoft(soft)
 	}
 	var sum [4]float32

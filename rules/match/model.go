@@ -48,6 +48,27 @@ var warmModel = model{
 	softCent:  0.7,
 }
 
+// trustMass is how many logged requests a rule must have been believed to apply
+// to, on average over the rules, for what they taught to weigh half: below, the
+// cold scores lead, so that little traffic does no harm (docs/scope.md).
+const trustMass = 20
+
+// Rules of an app, below which "no rule" weighs less, in proportion: each rule
+// adds its own false injections, and their total is what is bounded. The constants
+// were fitted with 50 rules and more. Without traffic the scores tell less, so
+// that only fewer rules may be looser.
+const (
+	fewRulesCold = 20
+	fewRulesWarm = 50
+	leastReject  = 0.1
+)
+
+// rejectWeight is the weight of "no rule" beside so many rules.
+func rejectWeight(rules int, trust float32) float32 {
+	few := fewRulesCold + trust*(fewRulesWarm-fewRulesCold)
+	return max(leastReject, min(1, float32(rules)/few))
+}
+
 // margin is a class's utility less that of "no rule", for a request of n tokens.
 func (m *model) margin(s *[scores]float32, logExamples float32, tokens int) float32 {
 	u := -m.reject - m.length*float32(math.Log1p(float64(tokens)))

@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -11,8 +12,7 @@ const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
 	manyTicks      = 12   // counterexamples a rule that halve the clusters: what people say is better
-	leastCluster   = 5    // texts: fewer are no topic
-	queriesARival  = 65   // of traffic, by default
+	rivalShare     = 0.5  // of the requests believed to be a rule's, that make a rival by default
 	maxRivals      = 200  // more cost recall and time
 	claimedCluster = 0.3  // mean probability of one rule at which a cluster counts as the rule's
 	sameTick       = 0.25 // cosine at which counterexamples of a rule are about the same
@@ -23,8 +23,9 @@ const (
 // makes a cluster a rival in spite of the claim.
 func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	if k == 0 {
-		k = int(float64(min(len(t.queries)/queriesARival, maxRivals)) / (1 + ticksARule(scopes)/manyTicks))
+		k = t.countRivals(cold, scopes)
 	}
+	k = min(k, len(t.queries))
 	if k <= 0 {
 		return nil
 	}
@@ -51,11 +52,29 @@ func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	}
 	var out []softClass
 	for _, m := range members {
-		if len(m) >= leastCluster {
+		if len(m) > 0 {
 			out = append(out, t.mean(softClass{examples: rivalExamples}, m))
 		}
 	}
 	return out
+}
+
+// countRivals is how many clusters to look for. Other topics are taken to be as
+// large as the rules' own: with little traffic nearly every request is a rival of
+// its own, with much of it each stands for a topic or two of a kind.
+func (t *trainer) countRivals(cold *Index, scopes []Scope) int {
+	var mass, rules float64
+	for class, bs := range cold.believe(t.queries) {
+		if cold.classes[class].rule < 0 {
+			continue
+		}
+		rules++
+		for _, b := range bs {
+			mass += float64(b.p)
+		}
+	}
+	k := float64(len(t.queries)) / (1 + rivalShare*mass/max(1, rules))
+	return int(math.Ceil(min(maxRivals, k) / (1 + ticksARule(scopes)/manyTicks)))
 }
 
 // ticksARule is how many counterexamples a rule has, on average.
@@ -115,11 +134,107 @@ func (b *builder) rivals(scopes []Scope) {
 			b.counterexamples(&groups[i], alone, &buf)
 		}
 	}
+	taken := b.holdingNew(scopes)
 	for i := range b.stats.soft {
-		if r := &b.stats.soft[i]; r.scope == "" {
+		if r := &b.stats.soft[i]; r.scope == "" && !taken[i] {
 			b.cluster(r)
 		}
 	}
+}
+
+// holdingNew marks the clusters that are nearest to an example of a rule that the
+// statistics do not know: until they are fitted again, the rule's own topic would
+// compete with it.
+func (b *builder) holdingNew(scopes []Scope) map[int]bool {
+	taken := map[int]bool{}
+	if !b.stats.warm {
+		return taken
+	}
+	var near *nearest
+	for i := range scopes {
+		if b.soft[scopes[i].ID] != nil {
+			continue
+		}
+		if near == nil {
+			near = b.nearest()
+		}
+		for _, text := range limited(scopes[i].Examples) {
+			if r := near.of(b, text); r >= 0 {
+				taken[r] = true
+			}
+		}
+	}
+	return taken
+}
+
+// nearest finds the cluster nearest to a text; its lists are by lexicon entry.
+type nearest struct {
+	offsets []uint32
+	lists   []near
+	sum     []float32 // by soft class
+}
+
+type near struct {
+	soft int32
+	v    float32
+}
+
+func (b *builder) nearest() *nearest {
+	n := &nearest{offsets: make([]uint32, len(b.lex.entries)+1), sum: make([]float32, len(b.stats.soft))}
+	each := func(do func(soft int, e int32, v float32)) {
+		for i := range b.stats.soft {
+			r := &b.stats.soft[i]
+			if r.scope != "" {
+				continue
+			}
+			var norm float32
+			for _, f := range r.feats {
+				norm += f.v * f.v
+			}
+			for _, f := range r.feats {
+				if e := b.lex.find(f.key, f.kind); e >= 0 {
+					do(i, e, f.v*inverse(norm))
+				}
+			}
+		}
+	}
+	each(func(_ int, e int32, _ float32) { n.offsets[e+1]++ })
+	accumulate(n.offsets)
+	n.lists = make([]near, n.offsets[len(b.lex.entries)])
+	next := slices.Clone(n.offsets)
+	each(func(soft int, e int32, v float32) {
+		n.lists[next[e]] = near{int32(soft), v}
+		next[e]++
+	})
+	return n
+}
+
+// sameTopic is the cosine with a cluster's centre from which a text may be one of
+// its topic.
+const sameTopic = 0.2
+
+// of returns the number of the nearest cluster's soft class, or -1.
+func (n *nearest) of(b *builder, text string) int {
+	s := &b.scratch
+	norm := b.lex.resolve(s, text)
+	clear(n.sum)
+	for i := range s.feats {
+		f := &s.feats[i]
+		if f.slot < 0 {
+			continue
+		}
+		v := termWeight(f) * s.block[f.space] * norm
+		for _, c := range n.lists[n.offsets[f.slot]:n.offsets[f.slot+1]] {
+			n.sum[c.soft] += v * c.v
+		}
+	}
+	best, sim := -1, float32(sameTopic)
+	for i, x := range n.sum {
+		if x > sim {
+			best, sim = i, x
+		}
+	}
+	return best
 }
 
 // tickGroup is counterexamples of one rule that are about the same.
@@ -207,9 +322,5 @@ func (b *builder) cluster(r *softClass) {
 			w.cent, w.softCent = f.v, f.v
 		}
 	}
-	var soft *softClass
-	if b.stats.warm {
-		soft = &softClass{}
-	}
-	b.end(class{rule: -1, owner: -1}, rivalExamples, 0, soft)
+	b.end(class{rule: -1, owner: -1}, rivalExamples, 0, nil)
 }

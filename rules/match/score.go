@@ -14,9 +14,12 @@ const maxCandidates = 16
 // A group of counterexamples yields a little in a contest, since there are many
 // of them beside the clusters on one topic and their claims add up: by tickDiscount
 // to the rule that it was marked for, by strayDiscount to others.
+//
+// A cluster of other traffic yields, too: some of its requests are the rule's.
 const (
 	tickDiscount  = 0.8
 	strayDiscount = 2
+	rivalDiscount = 0.5
 )
 
 var ownTick = exp32(strayDiscount - tickDiscount)
@@ -73,6 +76,8 @@ func (ix *Index) weigh(query string, eligible func(rule int) bool, buf *Buffer) 
 		c.margin = ix.margin(&ix.classes[c.class], &buf.acc[c.class], s)
 		if k := &ix.classes[c.class]; k.rule < 0 && k.id != "" {
 			c.margin -= strayDiscount
+		} else if k.rule < 0 {
+			c.margin -= rivalDiscount
 		}
 		c.weight = exp32(min(c.margin, maxMargin))
 	}
@@ -190,11 +195,13 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		if a.rule < 0 {
 			continue
 		}
-		total := float32(1)
+		total := ix.reject
 		for j := range cands {
 			switch b := &ix.classes[cands[j].class]; {
 			case b.rule < 0 && b.owner == a.rule:
 				total += cands[j].weight * ownTick
+			case b.rule < 0 && b.owner < 0:
+				total += cands[j].weight * ix.reject
 			case i == j || b.competes(a):
 				total += cands[j].weight
 			}
@@ -207,9 +214,9 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 }
 
 // least is the threshold for requests of a language: a stricter one until enough
-// of it was seen to know which words are common.
+// of it was seen to know which words are common, unless the caller chose one.
 func (ix *Index) least(l language) float32 {
-	if ix.lex.langs[l] < fewTexts {
+	if !ix.chosen && ix.lex.langs[l] < fewTexts {
 		return max(ix.threshold, strictThreshold)
 	}
 	return ix.threshold
@@ -258,21 +265,25 @@ func apart(a, b *class) bool {
 	return false
 }
 
-// margin finishes a class's sums to scores and weighs them.
+// margin finishes a class's sums to scores and weighs them: by the cold model, and
+// as far as the traffic can be trusted by the warm one.
 func (ix *Index) margin(c *class, a *accumulator, s *scratch) float32 {
 	words, grams := float32(s.words), float32(s.grams)
 	x := [scores]float32(a[:scores])
 	x[scoreWord] = likelihood(x[scoreWord]+words*c.base[0], words, 4)
 	x[scoreGram] = likelihood(x[scoreGram]+grams*c.base[1], grams, 10)
-	m := &coldModel
+	warm := float32(0)
 	if c.warm {
-		m = &warmModel
 		x[scoreSoftWord] = likelihood(x[scoreSoftWord]+words*c.base[2], words, 4)
 		x[scoreSoftGram] = likelihood(x[scoreSoftGram]+grams*c.base[3], grams, 10)
-	} else {
-		x[scoreSoftWord], x[scoreSoftGram], x[scoreSoftCent] = 0, 0, 0
+		warm = warmModel.margin(&x, c.logExamples, len(s.tokens))
 	}
-	return m.margin(&x, c.logExamples, len(s.tokens))
+	x[scoreSoftWord], x[scoreSoftGram], x[scoreSoftCent] = 0, 0, 0
+	cold := coldModel.margin(&x, c.logExamples, len(s.tokens))
+	if !c.warm {
+		return cold
+	}
+	return cold + ix.trust*(warm-cold)
 }
 
 // likelihood bounds a sum over n features: longer requests vary more.

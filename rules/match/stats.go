@@ -34,8 +34,27 @@ type count struct {
 // softClass is what self-training found for one rule, or one rival.
 type softClass struct {
 	scope    string  // scope ID; empty for a rival
-	examples float32 // how many texts x and v stand for without soft ones; rivals only
+	examples float32 // how many texts x and v stand for: a rule's believed requests, a rival's examples
 	feats    []softFeature
+}
+
+// taught reports whether traffic said anything; a rule that Fit knew but found in
+// no request is scored by its examples alone.
+func (c *softClass) taught() bool { return c != nil && len(c.feats) > 0 }
+
+// trust is how much the warm scores count, from 0 to 1.
+func (s *Stats) trust() float32 {
+	var mass, rules float32
+	for i := range s.soft {
+		if c := &s.soft[i]; c.scope != "" && c.scope[0] != '!' {
+			mass += c.examples
+			rules++
+		}
+	}
+	if !s.warm || rules == 0 {
+		return 0
+	}
+	return mass / (mass + trustMass*rules)
 }
 
 // softFeature is a feature's soft count and its share of the soft centroid.
