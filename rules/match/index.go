@@ -42,6 +42,7 @@ type class struct {
 	local       bool   // they compete with that rule alone
 	examples    int
 	logExamples float32    // log2 of the number of examples
+	yield       float32    // weight of clusters of other traffic against a rule
 	base        [4]float32 // baselines of the word, gram, soft word and soft gram likelihoods
 	warm        bool       // has soft counts
 	sources     []uint32
@@ -322,6 +323,7 @@ func (b *builder) end(c class, examples int, comment float32, soft *softClass) {
 	}
 	c.logExamples = log32(float32(max(examples, 1))) / math.Ln2
 	c.examples = examples
+	c.yield = exp32(-fewDiscount / float32(max(examples, 1)))
 	n := uint32(len(b.ix.classes))
 	for _, e := range b.touched {
 		w := &b.sum[e]

@@ -15,11 +15,14 @@ const maxCandidates = 16
 // of them beside the clusters on one topic and their claims add up: by tickDiscount
 // to the rule that it was marked for, by strayDiscount to others.
 //
-// A cluster of other traffic yields, too: some of its requests are the rule's.
+// A cluster of other traffic yields, too, since some of its requests are the
+// rule's; more so to a rule with few examples, by fewDiscount over their number,
+// since those show little of what is the rule's.
 const (
 	tickDiscount  = 0.8
 	strayDiscount = 2
 	rivalDiscount = 0.5
+	fewDiscount   = 2
 )
 
 var ownTick = exp32(strayDiscount - tickDiscount)
@@ -201,7 +204,7 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 			case b.rule < 0 && b.owner == a.rule:
 				total += cands[j].weight * ownTick
 			case b.rule < 0 && b.owner < 0:
-				total += cands[j].weight * ix.reject
+				total += cands[j].weight * ix.reject * a.yield
 			case i == j || b.competes(a):
 				total += cands[j].weight
 			}
