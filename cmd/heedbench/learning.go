@@ -282,13 +282,13 @@ func (w *world) record(i int) error {
 func (w *world) complain(topic string, e simulate.Expectation, n int) error {
 	texts := w.d.byLabel[topic]
 	query := texts[w.rng.IntN(len(texts))]
-	a, err := w.ask(query, true)
+	a, err := w.askAs(fmt.Sprint("person-", n), query)
 	if err != nil {
 		return err
 	}
 	comment, when := w.comment(e, n)
 	w.said = append(w.said, saying{topic, query, comment, when})
-	return w.say(a, fmt.Sprint("person-", n), comment, when)
+	return w.say(a, comment, when)
 }
 
 // measure asks every kept-back question of one system.

@@ -111,14 +111,19 @@ type reply struct {
 
 // ask sends a question as the agent does; logged ones are traffic.
 func (p *program) ask(question string, logged bool) (reply, error) {
-	return p.chat(p.gateway+"/v1", agentPrompt, question, logged)
+	return p.chat(p.gateway+"/v1", agentPrompt, question, logged, "")
+}
+
+// askAs is ask for a user that the agent names, so that feedback has an author.
+func (p *program) askAs(user, question string) (reply, error) {
+	return p.chat(p.gateway+"/v1", agentPrompt, question, true, user)
 }
 
 func (p *program) askDirect(system, question string) (reply, error) {
-	return p.chat(p.direct, system, question, false)
+	return p.chat(p.direct, system, question, false, "")
 }
 
-func (p *program) chat(base, system, question string, logged bool) (reply, error) {
+func (p *program) chat(base, system, question string, logged bool, user string) (reply, error) {
 	body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []map[string]string{
 		{"role": "system", "content": system}, {"role": "user", "content": question}}})
 	if err != nil {
@@ -131,6 +136,9 @@ func (p *program) chat(base, system, question string, logged bool) (reply, error
 	req.Header.Set("Authorization", "Bearer "+learnKey)
 	if !logged {
 		req.Header.Set("Heed-Log", "off")
+	}
+	if user != "" {
+		req.Header.Set("Heed-User", user)
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {
@@ -182,7 +190,7 @@ func (p *program) send(texts []string) error {
 }
 
 // say posts feedback with the answer's token.
-func (p *program) say(a reply, user, comment, when string) error {
+func (p *program) say(a reply, comment, when string) error {
 	body := map[string]any{"token": a.token, "rating": -1, "comment": comment}
 	if when != "" {
 		body["applies_when"] = when

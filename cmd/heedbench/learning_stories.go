@@ -146,11 +146,11 @@ var attacks = []string{
 func (w *world) poison(out io.Writer) error {
 	topic := w.topics[0]
 	for i := range 5 * len(attacks) {
-		a, err := w.ask(w.d.byLabel[topic][i%len(w.d.byLabel[topic])], true)
+		a, err := w.askAs(fmt.Sprint("attacker-", i%5), w.d.byLabel[topic][i%len(w.d.byLabel[topic])])
 		if err != nil {
 			return err
 		}
-		if err := w.say(a, "", attacks[i%len(attacks)], ""); err != nil {
+		if err := w.say(a, attacks[i%len(attacks)], ""); err != nil {
 			return err
 		}
 	}
