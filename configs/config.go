@@ -21,6 +21,7 @@ type Config struct {
 	Models    Ordered[Model]    `yaml:"models"`
 	Apps      Ordered[App]      `yaml:"apps"`
 	Learner   Learner           `yaml:"learner"`
+	Prices    Ordered[Price]    `yaml:"prices"`
 	Telemetry Telemetry         `yaml:"telemetry"`
 }
 
@@ -105,6 +106,7 @@ type App struct {
 	Domains        []string `yaml:"domains"`             // its own, which rules may name
 	Rules          string   `yaml:"rules"`               // on (default), observe, off
 	Bodies         string   `yaml:"bodies"`              // full (default), redacted, none
+	QueryPath      string   `yaml:"query_path"`          // where in a request's body the person's query stands; "": the newest person turn
 	Redact         []string `yaml:"redact"`              // regular expressions (RE2) of what is left out of the log besides, with bodies redacted or none
 	Holdout        *float64 `yaml:"holdout"`             // of new rules; default learner.holdout
 	InFlight       int      `yaml:"in_flight"`           // calls at once; 0 is no limit
@@ -131,6 +133,14 @@ type Distil struct {
 	CallsDay  int           `yaml:"calls_per_day"`  // default 200
 	TokensDay int           `yaml:"tokens_per_day"` // default 500000
 	Timeout   time.Duration `yaml:"timeout"`        // of one call; default 60s
+}
+
+// Price is what a model's tokens cost, in US dollars a million. The model is named
+// as it is sent to the upstream, or as the upstream answers.
+type Price struct {
+	Input  float64  `yaml:"input"`
+	Cached *float64 `yaml:"cached"` // input tokens that the provider had cached; default input
+	Output float64  `yaml:"output"`
 }
 
 // Telemetry sends OpenTelemetry spans and feedback events to a collector; neither

@@ -44,6 +44,9 @@ func (c *Config) Validate() error {
 			v.addf("learner.model: calls_per_day, tokens_per_day and timeout: want 0 (the default) or more")
 		}
 	}
+	for name, p := range c.Prices.All() {
+		v.price("prices."+name, p)
+	}
 	v.telemetry(&c.Telemetry)
 	if c.Store.Redis != "" {
 		if u, err := url.Parse(c.Store.Redis.Reveal()); err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
@@ -209,11 +212,40 @@ func (v *validation) app(at string, a *App, keys map[Secret]string) {
 		}
 		keys[k] = at
 	}
+	v.queryPath(at, a.QueryPath)
 	v.patterns(at, a)
 	for i, o := range a.AllowedOrigins {
 		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
 			v.addf("%s.allowed_origins[%d]: %q: want scheme://host[:port], without a path", at, i, o)
 		}
+	}
+}
+
+// maxPrice is the highest price that is taken for one, in US dollars a million.
+const maxPrice = 1e6
+
+func (v *validation) price(at string, p *Price) {
+	if p == nil {
+		v.addf("%s: want input and output, in US dollars per million tokens", at)
+		return
+	}
+	for key, usd := range map[string]*float64{"input": &p.Input, "cached": p.Cached, "output": &p.Output} {
+		if usd != nil && !(*usd >= 0 && *usd <= maxPrice) {
+			v.addf("%s.%s: %v: want US dollars per million tokens, 0 to %v", at, key, *usd, maxPrice)
+		}
+	}
+}
+
+// maxPathSteps is wire.Path's.
+const maxPathSteps = 32
+
+func (v *validation) queryPath(at, path string) {
+	if path == "" {
+		return
+	}
+	steps := strings.Split(path, ".")
+	if len(steps) > maxPathSteps || slices.Contains(steps, "") {
+		v.addf("%s.query_path: %q: want at most %d keys and indexes divided by dots, such as messages.-1.content.question", at, path, maxPathSteps)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"heed/rules"
+	"heed/wire"
 )
 
 // config is what Options compile to: read on the request path, swapped whole.
@@ -62,6 +63,7 @@ func compile(opt *Options, old *config) (*config, error) {
 	c.compileUpstreams(old, bad)
 	c.compileAliases(bad)
 	c.compileApps(old, bad)
+	prices(opt.Prices).check(bad)
 	var err error
 	if c.signer, err = newSigner(opt.TokenKeys, opt.TokenTTL); err != nil {
 		bad("%w", err)
@@ -154,6 +156,9 @@ func (c *config) compileApps(old *config, bad func(string, ...any)) {
 			a.appState = old.apps[o.Name].appState
 		} else {
 			a.appState = newAppState(o.Name)
+		}
+		if o.QueryPath != "" && !wire.ValidPath(o.QueryPath) {
+			bad("app %q: query_path %q: want keys and indexes divided by dots, such as messages.-1.content.question", o.Name, o.QueryPath)
 		}
 		for _, origin := range o.AllowedOrigins {
 			if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Path != "" || strings.Contains(origin, "*") {

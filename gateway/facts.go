@@ -66,6 +66,11 @@ func (c *call) readFacts(h *fasthttp.RequestHeader) {
 	}
 	c.turns = turns
 	f.Queries = match.Extract(f.Step, turns[max(0, len(turns)-maxTurns):], c.set.Stats())
+	if c.app.QueryPath != "" {
+		if q, ok := wire.Path(c.body, c.app.QueryPath); ok && strings.TrimSpace(q) != "" {
+			f.Queries = replace(f.Queries, clean([]byte(q), store.MaxQueryBytes))
+		}
+	}
 	if q := h.Peek("Heed-Query"); len(q) > 0 {
 		f.Queries = overrule(f.Queries, q)
 	}
@@ -83,6 +88,11 @@ func overrule(queries []string, header []byte) []string {
 	if plain, err := url.PathUnescape(q); err == nil {
 		q = clean([]byte(plain), store.MaxQueryBytes)
 	}
+	return replace(queries, q)
+}
+
+// replace puts q in the place of the newest query.
+func replace(queries []string, q string) []string {
 	if len(queries) == 0 {
 		return []string{q}
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"heed/store"
@@ -70,6 +71,28 @@ func TestGateway_Query(t *testing.T) {
 	readAll(t, r)
 	if x := e.row(r.Header.Get("Heed-Exchange-Id")); x.Query != "wo ist mein Paket?" || x.Facts.Query() != x.Query {
 		t.Errorf("query %q", x.Query)
+	}
+}
+
+// TestGateway_QueryPath: the configured place beats the newest turn, the header
+// beats both; what is not there changes nothing.
+func TestGateway_QueryPath(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Apps[0].QueryPath = "messages.-1.content.question" })
+	packed := `{"model":"support","messages":[{"role":"user","content":"{\"docs\":\"a long page\",\"question\":\"Where is my order?\"}"}]}`
+	for _, c := range []struct{ body, header, want string }{
+		{packed, "", "Where is my order?"},
+		{packed, "wo%20ist%20es%3F", "wo ist es?"},
+		{hello, "", "Where is my order?"},
+	} {
+		r := e.post("/v1/chat/completions", c.body, "Heed-Query", c.header)
+		readAll(t, r)
+		x := e.row(r.Header.Get("Heed-Exchange-Id"))
+		if x.Query != c.want {
+			t.Errorf("%s: got query %q, want %q", c.body, x.Query, c.want)
+		}
+		if got := e.up.requests(); string(got[len(got)-1].body) != strings.Replace(c.body, "support", "m-real", 1) {
+			t.Errorf("the upstream got %s", got[len(got)-1].body)
+		}
 	}
 }
 

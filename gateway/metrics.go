@@ -19,6 +19,7 @@ type metrics struct {
 	first     *prometheus.HistogramVec // api
 	own       prometheus.Histogram
 	bare      prometheus.Counter
+	cost      *prometheus.CounterVec // app, upstream
 	used      *prometheus.CounterVec // app, upstream, direction
 	injected  *prometheus.CounterVec // app, what
 	retries   *prometheus.CounterVec // reason
@@ -49,6 +50,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		latency:  seconds("request_seconds", "From a call's arrival to the end of its answer.", long),
 		first:    seconds("first_chunk_seconds", "From a call's arrival to the first part of its answer.", long),
 		used:     counter("tokens_total", "Tokens as upstreams reported them.", "app", "upstream", "direction"),
+		cost:     counter("cost_usd_total", "US dollars by the configured prices.", "app", "upstream"),
 		injected: counter("rules_total", "Requests by what was decided about rules.", "app", "what"),
 		retries:  counter("retries_total", "Calls that were sent again.", "reason"),
 		feedback: counter("feedback_total", "Feedback by what became of it.", "result"),

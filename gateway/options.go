@@ -15,12 +15,13 @@ import (
 
 // Options say what a gateway does. Zero fields take the defaults named.
 type Options struct {
-	Listen    string     // for ListenAndServe; default 127.0.0.1:8080
-	Upstreams []Upstream // at least one; the first of a kind takes what no alias names
-	Aliases   []Alias    // model names that clients may ask for; others go through unchanged
-	Apps      []App      // default: one app "default" without a key
-	PublicURL string     // prefix of Heed-Feedback-Url; "" leaves a path
-	Open      bool       // serve beyond loopback without app keys
+	Listen    string           // for ListenAndServe; default 127.0.0.1:8080
+	Upstreams []Upstream       // at least one; the first of a kind takes what no alias names
+	Aliases   []Alias          // model names that clients may ask for; others go through unchanged
+	Apps      []App            // default: one app "default" without a key
+	Prices    map[string]Price // of models, as sent to upstreams or as they answer; for the cost of exchanges
+	PublicURL string           // prefix of Heed-Feedback-Url; "" leaves a path
+	Open      bool             // serve beyond loopback without app keys
 
 	TokenKeys []Secret      // sign feedback tokens: the active key, then earlier ones; 32 bytes or more each
 	TokenTTL  time.Duration // how long a token lets people give feedback; default 168h
@@ -128,6 +129,7 @@ type App struct {
 	Models         []string // model names its keys may ask for; empty: all
 	Rules          Mode
 	Bodies         Bodies
+	QueryPath      string           // where in a request's body the person's query stands, as wire.Path has it; "": the newest person turn
 	Redact         []*regexp.Regexp // what Redacted and None leave out besides; none may match ""
 	InFlight       int              // calls at once; 0: no limit of its own
 	RequestsMinute int              // per key; 0: no limit

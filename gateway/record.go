@@ -109,6 +109,7 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 		check(x, a.set.Load().Set())
 		x.Answer = cut(x.Answer, store.MaxCopyBytes)
 		g.metrics.tokens(x)
+		g.charge(cfg, x)
 		switch a.Bodies {
 		case None:
 			x.Request, x.Response, x.Answer = nil, nil, ""

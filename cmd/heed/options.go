@@ -36,6 +36,10 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 			Timeouts: gateway.Timeouts{Connect: u.Connect, FirstByte: u.FirstByte, Idle: u.Idle, Total: u.Total},
 		})
 	}
+	o.Prices = map[string]gateway.Price{}
+	for name, p := range c.Prices.All() {
+		o.Prices[name] = gateway.Price{Input: p.Input, Cached: p.Cached, Output: p.Output}
+	}
 	for name, m := range c.Models.All() {
 		o.Aliases = append(o.Aliases, gateway.Alias{
 			Name: name, Targets: shares(m), Routing: m.Routing, Fallback: m.Fallback, RetryStatuses: m.RetryStatuses,
@@ -44,7 +48,7 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 	for name, a := range c.Apps.All() {
 		app := gateway.App{
 			Name: name, AllowedOrigins: a.AllowedOrigins, Models: a.Models, Rules: gateway.Mode(a.Rules), Bodies: gateway.Bodies(a.Bodies),
-			InFlight: a.InFlight, RequestsMinute: a.RequestsMinute, TokensMinute: a.TokensMinute,
+			QueryPath: a.QueryPath, InFlight: a.InFlight, RequestsMinute: a.RequestsMinute, TokensMinute: a.TokensMinute,
 		}
 		app.Redact = patterns(a)
 		for _, k := range a.Keys {
