@@ -51,7 +51,7 @@ var warmModel = model{
 // trustMass is how many logged requests a rule must have been believed to apply
 // to, on average over the rules, for what they taught to weigh half: below, the
 // cold scores lead, so that little traffic does no harm (docs/scope.md).
-const trustMass = 20
+const trustMass = 8
 
 // Rules of an app, below which "no rule" weighs less, in proportion: each rule
 // adds its own false injections, and their total is what is bounded. The constants

@@ -12,7 +12,7 @@ const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
 	manyTicks      = 12   // counterexamples a rule that halve the clusters: what people say is better
-	rivalShare     = 0.5  // of the requests believed to be a rule's, that make a rival by default
+	rivalShare     = 0.75 // of the requests believed to be a rule's, that make a rival by default
 	maxRivals      = 200  // more cost recall and time
 	claimedCluster = 0.3  // mean probability of one rule at which a cluster counts as the rule's
 	sameTick       = 0.25 // cosine at which counterexamples of a rule are about the same
