@@ -23,7 +23,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 4})
 	}
-	return &clientConn{Conn: c}, nil
+	return &clientConn{Conn: c, send: l.g.opt.Limits.Send}, nil
 }
 
 // leaving is why a call is ended before its time.
@@ -40,8 +40,9 @@ const (
 // connection is one goroutine's work; the watcher and Shutdown come from others.
 type clientConn struct {
 	net.Conn
-	token   uint64    // of the watcher; 0 is not watched
-	written time.Time // when the write deadline was set last
+	token   uint64        // of the watcher; 0 is not watched
+	send    time.Duration // Limits.Send
+	written time.Time     // when the write deadline was set last
 
 	mu  sync.Mutex
 	why leaving
@@ -89,13 +90,13 @@ func (c *clientConn) leave(why leaving) {
 
 func (c *clientConn) abort() { c.leave(stopped) }
 
-// Write gives the client sendTimeout to take what it is given: a slow reader
+// Write gives the client Limits.Send to take what it is given: a slow reader
 // holds its upstream back, one that reads nothing is closed. The deadline is
-// moved at most once a second, which is cheaper and as good.
+// moved when a tenth of it is over, which is cheaper and as good.
 func (c *clientConn) Write(b []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.written) > time.Second {
+	if now := time.Now(); now.Sub(c.written) > c.send/10 {
 		c.written = now
-		_ = c.Conn.SetWriteDeadline(now.Add(sendTimeout))
+		_ = c.Conn.SetWriteDeadline(now.Add(c.send))
 	}
 	n, err := c.Conn.Write(b)
 	if err != nil {

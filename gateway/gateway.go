@@ -219,7 +219,6 @@ func (g *Gateway) Dropped() int64 { return g.queue.Dropped() }
 const (
 	idleTimeout = 75 * time.Second // of a kept-alive client connection
 	headTimeout = 30 * time.Second // for a request's head, and for each further part of its body
-	sendTimeout = 30 * time.Second // for a client to take what one write holds
 	abortTime   = 2 * time.Second  // for ended calls to say so
 	abortPoll   = 2 * time.Millisecond
 	flushTime   = 10 * time.Second // for the log at shutdown

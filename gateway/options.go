@@ -42,6 +42,7 @@ type Limits struct {
 	BytesHeld   int64         // bodies of all calls; default 256 MiB, above it 503
 	InFlight    int           // calls at once; default 10,000, above it 503
 	Connections int           // of clients; default 20,000
+	Send        time.Duration // for a client to take what one write holds; default 30s
 	StartLoad   time.Duration // what New waits for the rule sets; default 5s
 }
 
@@ -166,6 +167,7 @@ func (o *Options) fill() {
 	def(&o.Limits.BytesHeld, 256<<20)
 	def(&o.Limits.InFlight, 10_000)
 	def(&o.Limits.Connections, 20_000)
+	def(&o.Limits.Send, 30*time.Second)
 	def(&o.Limits.StartLoad, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()

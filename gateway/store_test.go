@@ -173,6 +173,17 @@ func (m *memStore) Exchange(_ context.Context, app, id string) (*store.Exchange,
 	return nil, errors.Join(m.err, store.ErrNotFound)
 }
 
+// outcomes are those of all rows, in no order.
+func (m *memStore) outcomes() []store.Outcome {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []store.Outcome
+	for _, x := range m.rows {
+		out = append(out, x.Outcome)
+	}
+	return out
+}
+
 // row waits for the row of an exchange.
 func (m *memStore) row(ctx context.Context, id string) (*store.Exchange, error) {
 	for {
