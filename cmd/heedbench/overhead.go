@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime"
 	"text/tabwriter"
 	"time"
 )
 
 // overheadCommand measures what a proxy costs: an instant upstream alone, behind a
-// bare fasthttp proxy (the floor), and behind Heed with everything on. Upstream
+// bare fasthttp proxy (the floor), behind nginx where it is installed, and behind Heed with everything on. Upstream
 // and proxy are processes of their own; this process is the load.
 type overheadCommand struct {
 	Duration time.Duration `help:"Of each measurement." default:"5s"`
@@ -73,6 +74,12 @@ func (c *overheadCommand) Run(out io.Writer) error {
 	}{
 		{"upstream alone", func() (*child, error) { return up, nil }},
 		{"bare fasthttp proxy", func() (*child, error) { return startChild("--role", "floor", "--target", up.addr) }},
+	}
+	if path, err := exec.LookPath("nginx"); err == nil {
+		proxies = append(proxies, struct {
+			name  string
+			start func() (*child, error)
+		}{"nginx", func() (*child, error) { return startNginx(path, up.addr, c.Stream) }})
 	}
 	for _, n := range c.Rules {
 		args := []string{"--role", "heed", "--target", up.addr, "--active", fmt.Sprint(n)}

@@ -33,6 +33,7 @@ type child struct {
 	in   io.WriteCloser
 	out  *bufio.Reader
 	addr string
+	dir  string // of nginx: it ends on a signal, and its folder goes
 }
 
 func startChild(args ...string) (*child, error) {
@@ -63,6 +64,12 @@ func startChild(args ...string) (*child, error) {
 
 // stop ends the child and returns what it said last.
 func (c *child) stop() ([]byte, error) {
+	if c.dir != "" {
+		defer os.RemoveAll(c.dir)
+		_ = c.cmd.Process.Kill() // nothing of it is kept
+		_ = c.cmd.Wait()
+		return nil, nil
+	}
 	_ = c.in.Close()
 	said, _ := io.ReadAll(c.out)
 	return said, c.cmd.Wait()
