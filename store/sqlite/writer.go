@@ -124,7 +124,7 @@ func (w *writer) commit(group []*op) {
 func (w *writer) transaction(group []*op) error {
 	// The transaction does not belong to any one caller, so neither does its time.
 	ctx := context.Background()
-	if _, err := w.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	changed, counted, err := w.apply(ctx, group)
@@ -141,6 +141,20 @@ func (w *writer) transaction(group []*op) error {
 	if err != nil {
 		_, _ = w.exec(ctx, `ROLLBACK`) // SQLite may have rolled back by itself
 	}
+	return err
+}
+
+// begin starts a transaction. Where one was left open, because its ROLLBACK
+// failed, it is undone first: else no change would ever succeed again.
+func (w *writer) begin(ctx context.Context) error {
+	_, err := w.exec(ctx, `BEGIN IMMEDIATE`)
+	if err == nil {
+		return nil
+	}
+	if _, undo := w.exec(ctx, `ROLLBACK`); undo != nil {
+		return err // none was open
+	}
+	_, err = w.exec(ctx, `BEGIN IMMEDIATE`)
 	return err
 }
 
