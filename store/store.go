@@ -90,8 +90,8 @@ type Store interface {
 
 // ExchangeStore keeps the log of exchanges.
 type ExchangeStore interface {
-	// WriteExchanges adds the exchanges in one transaction (one for each
-	// MaxBatchRecords). An id that is there already is left as it is, so a batch
+	// WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords
+	// at a time); of a batch of several apps some may be added and others not. An id that is there already is left as it is, so a batch
 	// can be written again after an error. Up to one second of it may be lost by
 	// kill -9 or power loss; a gap found at the next start is recorded (Gaps). One
 	// exchange that cannot be encoded does not stop the others: it is skipped and
