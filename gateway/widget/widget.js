@@ -96,8 +96,10 @@
     static observedAttributes = ['token', 'lang'];
 
     #root = this.attachShadow({ mode: 'open' });
-    #last = null;    // the feedback that stands: {id, body}
+    #last = null;    // the feedback that stands: {id, rating}
     #retry = null;   // what "try again" does
+    #sends = 0;      // counts posts, so that an older one stops trying
+    #sending = null; // the post under way: {text, done}
     #custom = {};
     #parts = {};
 
@@ -192,49 +194,71 @@
       if (await this.#send(body, this.#t('thanks'))) p.form.hidden = true;
     }
 
-    async #send(body, thanks) {
-      const p = this.#parts;
-      body.id = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now();
-      body.token = this.getAttribute('token');
-      const attempt = async () => {
-        this.#retry = null;
-        p.again.hidden = p.undo.hidden = true;
-        p.note.textContent = this.#t('sending');
-        try {
-          const answer = await this.#post(body);
-          this.#last = { id: answer.id, rating: body.rating };
-          p.note.textContent = thanks;
-          p.undo.hidden = false;
-          this.#emit('heed-sent', { id: answer.id, rating: body.rating });
-          return true;
-        } catch (e) {
-          p.note.textContent = this.#t('failed') + e.message;
-          p.again.hidden = false;
-          this.#retry = attempt;
-          this.#emit('heed-failed', { message: e.message });
-          return false;
-        }
-      };
-      return attempt();
+    // #send posts one feedback after the one under way has ended: later feedback
+    // replaces earlier, so a late thumb must not arrive behind the words. The same
+    // again, as in a double click, is the same post.
+    #send(body, thanks) {
+      const token = this.getAttribute('token');
+      const text = JSON.stringify({ ...body, token });
+      if (this.#sending && this.#sending.text === text) return this.#sending.done;
+      const n = ++this.#sends;
+      body.id ||= crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now();
+      body.token = token;
+      this.#retry = null;
+      this.#parts.again.hidden = this.#parts.undo.hidden = true;
+      this.#parts.note.textContent = this.#t('sending');
+      const before = this.#sending && this.#sending.done;
+      const sending = { text, done: Promise.resolve(before).then(() => this.#attempt(body, thanks, n)) };
+      this.#sending = sending;
+      const free = () => { if (this.#sending === sending) this.#sending = null; };
+      sending.done.then(free, free);
+      return sending.done;
     }
 
-    // #post sends one feedback; the same id makes a repeated post harmless.
-    async #post(body) {
+    // #attempt makes post number n and says how it went, unless a newer one or
+    // another answer's token has taken its place here.
+    async #attempt(body, thanks, n) {
+      const shown = () => body.token === this.getAttribute('token');
+      const newest = () => n === this.#sends && shown();
+      const p = this.#parts;
+      try {
+        const answer = await this.#post(body, () => n === this.#sends || !shown());
+        this.#emit('heed-sent', { id: answer.id, rating: body.rating });
+        if (!newest()) return true;
+        this.#last = { id: answer.id, rating: body.rating };
+        p.note.textContent = thanks;
+        p.undo.hidden = false;
+        return true;
+      } catch (e) {
+        if (newest()) {
+          p.note.textContent = this.#t('failed') + e.message;
+          p.again.hidden = false;
+          this.#retry = () => this.#send(body, thanks);
+          this.#emit('heed-failed', { message: e.message });
+        }
+        return false;
+      }
+    }
+
+    // #post sends one feedback while it is wanted; the same id makes a repeated
+    // post harmless.
+    async #post(body, wanted) {
       for (let n = 1; ; n++) {
         let r = null;
         try {
           r = await fetch(this.endpoint, { method: 'POST', mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer', keepalive: true,
             headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
         } catch (e) {
-          if (n >= maxTries) throw e;
+          if (n >= maxTries || !wanted()) throw e;
         }
         if (r && r.ok) return r.json();
-        if (r && (r.status !== 503 && r.status !== 429 || n >= maxTries)) {
+        if (r && (r.status !== 503 && r.status !== 429 || n >= maxTries || !wanted())) {
           const answer = await r.json().catch(() => null);
           throw new Error((answer && answer.error && answer.error.message) || 'status ' + r.status);
         }
         const after = r ? Number(r.headers.get('Retry-After')) : 0;
         await wait(Math.min(5000, after > 0 ? after * 1000 : 250 * 2 ** n));
+        if (!wanted()) throw new Error('replaced by newer feedback');
       }
     }
 
