@@ -48,6 +48,8 @@ func asError(err error) *Error {
 		return &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: "the request is larger than 1 MiB"}
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no such thing in this app", Cause: err}
+	case errors.Is(err, store.ErrCursor):
+		return badRequest("after", "after is not the next of an earlier answer: leave it out to begin at the start")
 	case errors.Is(err, store.ErrStale):
 		return conflict("stale", "the proposal changed since it was shown: look at it again")
 	case errors.Is(err, store.ErrConflict):

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -168,7 +169,9 @@ func (a *Admin) apiUnknown(c *call) (any, error) {
 	paths := []string{"exchanges", "feedback", "findings", "proposals", "rules", "routing", "rulesets", "audit", "stats", "why", "apps", "backup", "erase"}
 	first, _, _ := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/api/v1/"), "/")
 	message := "there is no " + c.r.Method + " " + clip(c.r.URL.Path, 100)
-	if near := nearest(first, paths); near != "" {
+	if slices.Contains(paths, first) {
+		message += "; a list is GET /api/v1/" + first + ", one thing has its id behind that"
+	} else if near := nearest(first, paths); near != "" {
 		message += "; the nearest is /api/v1/" + near
 	}
 	return nil, &Error{Status: http.StatusNotFound, Code: "unknown_path", Message: message}

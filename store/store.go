@@ -28,6 +28,7 @@ var (
 	ErrFull      = errors.New("store has no room")                      // disk or memory of the backend is full
 	ErrRetracted = errors.New("feedback was retracted by its author")   //
 	ErrTooLarge  = errors.New("larger than the store's documented cap") //
+	ErrCursor    = errors.New("not a cursor that this store gave")      // After of a filter
 )
 
 // SkippedError is what WriteExchanges returns when it wrote all but some

@@ -84,6 +84,7 @@ func cursor(n int64, id string) string {
 }
 
 // parseCursor reads what cursor wrote; ok is false for "".
+// What cursor did not write is store.ErrCursor.
 func parseCursor(c string) (n int64, id string, ok bool, err error) {
 	if c == "" {
 		return 0, "", false, nil
@@ -96,7 +97,7 @@ func parseCursor(c string) (n int64, id string, ok bool, err error) {
 		}
 	}
 	if err != nil || !ok {
-		return 0, "", false, fmt.Errorf("cursor %q: not one that this store gave", c)
+		return 0, "", false, fmt.Errorf("cursor %q: %w", c, store.ErrCursor)
 	}
 	return n, id, true, nil
 }
