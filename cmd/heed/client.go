@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"heed/configs"
 )
 
 // adminClient calls the admin API of a running Heed.
@@ -141,6 +143,25 @@ func each[T any](ctx context.Context, c *adminClient, path string, query url.Val
 		}
 		q.Set("after", p.Next)
 	}
+}
+
+// appOr is the app that a command on the store itself is about: the named one,
+// else the only one of the configuration, which is "default" when it names none.
+func appOr(c *configs.Config, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	names := []string{}
+	for n := range c.Apps.All() {
+		names = append(names, n)
+	}
+	switch len(names) {
+	case 0:
+		return "default", nil
+	case 1:
+		return names[0], nil
+	}
+	return "", fmt.Errorf("which app? say --app NAME; there are: %s", strings.Join(names, ", "))
 }
 
 // appQuery is the query with ?app= where one is given.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -96,10 +97,21 @@ func (cmd demoCmd) bringUp(e *env, d *demo) (err error) {
 	}
 	d.stack, err = startStack(e.ctx, conf, stackOptions{log: log})
 	if err != nil {
-		return err
+		return cmd.flagFor(err)
 	}
 	d.ends = append(d.ends, d.stack.stop)
 	return nil
+}
+
+// flagFor names the flag instead of the key of the configuration that the demo
+// wrote itself.
+func (demoCmd) flagFor(err error) error {
+	var busy *listenError
+	if !errors.As(err, &busy) {
+		return err
+	}
+	part, _, _ := strings.Cut(busy.key, ".")
+	return fmt.Errorf("%s: %w (another address with --%s helps)", part, busy.err, part)
 }
 
 // configuration writes the demo's heed.yaml: a shop's app with one key, and an
@@ -150,7 +162,7 @@ apps:
 func (cmd demoCmd) serve(e *env, d *demo) error {
 	ln, err := net.Listen("tcp", cmd.Listen)
 	if err != nil {
-		return fmt.Errorf("demo page: %w (choose another address with --listen)", err)
+		return fmt.Errorf("demo page: %w (another address with --listen helps)", err)
 	}
 	page, err := newDemoPage(d, "http://"+ln.Addr().String())
 	if err != nil {

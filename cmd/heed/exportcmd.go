@@ -21,7 +21,7 @@ const (
 
 // exportCmd is `heed export`.
 type exportCmd struct {
-	App    string `help:"The app." default:"default"`
+	App    string `help:"The app; default: the only one there is."`
 	Output string `short:"o" help:"File to write; it appears when it is whole. Default: standard output." placeholder:"FILE"`
 }
 

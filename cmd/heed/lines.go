@@ -41,7 +41,7 @@ type record struct {
 const maxLine = 8 << 20
 
 type importCmd struct {
-	App   string   `help:"The app that gets the records." default:"default"`
+	App   string   `help:"The app that gets the records; default: the only one there is."`
 	Store string   `help:"Data folder; default: store.path of the configuration." placeholder:"DIR"`
 	File  *os.File `arg:"" help:"JSON lines, - for standard input."`
 }
@@ -58,6 +58,9 @@ func (cmd importCmd) Run(e *env) error {
 	defer cmd.File.Close()
 	c, err := e.load()
 	if err != nil {
+		return err
+	}
+	if cmd.App, err = appOr(c, cmd.App); err != nil {
 		return err
 	}
 	var s store.Store

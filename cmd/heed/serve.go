@@ -66,6 +66,9 @@ func serve(e *env, r role) error {
 		return errors.New("parts in separate processes need a shared store: set store.redis, or run `heed serve`")
 	}
 	s, err := startStack(e.ctx, c, stackOptions{roles: r, log: slog.New(slog.NewTextHandler(e.errs, nil))})
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w: stop that one, or set another store.path", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -316,10 +319,23 @@ func (s *stack) startGateway(registry *prometheus.Registry) error {
 	return nil
 }
 
+// listenError says which key of the configuration names an address that is not
+// to be had.
+type listenError struct {
+	key string
+	err error
+}
+
+func (e *listenError) Error() string {
+	return fmt.Sprintf("%s: %v (another address in the configuration helps)", e.key, e.err)
+}
+
+func (e *listenError) Unwrap() error { return e.err }
+
 func listen(key, addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w (another address in the configuration helps)", key, err)
+		return nil, &listenError{key, err}
 	}
 	return ln, nil
 }

@@ -52,7 +52,7 @@ func viewMessages(x *store.Exchange) []wire.Message { return wire.View(x.API, x.
 
 // replayCmd is `heed replay`.
 type replayCmd struct {
-	App   string `help:"The app." default:"default"`
+	App   string `help:"The app; default: the only one there is."`
 	Limit int    `help:"How many of the newest exchanges." default:"1000"`
 }
 
@@ -61,6 +61,9 @@ type replayCmd struct {
 func (cmd replayCmd) Run(e *env) error {
 	c, err := e.load()
 	if err != nil {
+		return err
+	}
+	if cmd.App, err = appOr(c, cmd.App); err != nil {
 		return err
 	}
 	s, err := openStore(e.ctx, c, nil)
