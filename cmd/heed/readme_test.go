@@ -98,7 +98,8 @@ func playTranscript(t *testing.T, block string) string {
 	if err != nil && ctx.Err() != nil {
 		t.Fatalf("the transcript hangs: %s", out)
 	}
-	printed := strings.Split(back.Replace(string(out)), marker+"\n")[1:]
+	text := strings.ReplaceAll(string(out), "\r", "") // of header lines
+	printed := strings.Split(back.Replace(text), marker+"\n")[1:]
 	var b strings.Builder
 	for _, c := range commands {
 		b.WriteString("$ " + c + "\n")
