@@ -165,12 +165,24 @@ func (g *Gateway) readFeedbackBody(ctx *fasthttp.RequestCtx, cfg *config) (*feed
 	d.DisallowUnknownFields()
 	if err := d.Decode(&b); err != nil {
 		g.allow(ctx, cfg, nil)
-		return nil, invalid("body: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return nil, invalid("body: %s", jsonTrouble(err))
 	}
 	if d.More() {
 		return nil, invalid("body: more than one JSON value")
 	}
 	return &b, nil
+}
+
+// jsonTrouble says what is wrong with a body without the names of Go's types.
+func jsonTrouble(err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return "want a JSON object"
+	case errors.As(err, &wrong):
+		return fmt.Sprintf("%s: got a %s, which is of the wrong type", wrong.Field, wrong.Value)
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 // fill checks what was said and copies it into f.
@@ -189,7 +201,7 @@ func (b *feedbackBody) fill(f *store.Feedback) *Error {
 		return invalid("say what this is about: token, exchange_id, response_id or session")
 	case named > 1:
 		return invalid("exchange_id, response_id and session: give one of them")
-	case b.Rating == nil && b.Comment == "" && b.When == "" && b.Correction == "" && len(b.Labels) == 0 && len(b.Answers) == 0:
+	case b.Rating == nil && strings.TrimSpace(b.Comment+b.When+b.Correction) == "" && len(b.Labels) == 0 && len(b.Answers) == 0:
 		return invalid("nothing is said: give rating, comment, applies_when, correction, labels or answers")
 	case b.Rating != nil && !(*b.Rating >= -1 && *b.Rating <= 1):
 		return invalid("rating %v: want a number from -1 to 1; thumbs are -1 and 1", *b.Rating)

@@ -137,10 +137,13 @@ func TestGateway_Feedback(t *testing.T) {
 		t.Errorf("other body: %d %s", status, b)
 	}
 	for body, want := range map[string]int{
-		`{"token":"` + token + `x","rating":1}`:                                      401,
-		`{"token":"` + token + `","rating":2}`:                                       400,
-		`{"token":"` + token + `"}`:                                                  400,
-		`{"token":"` + token + `","rating":1,"modle":"x"}`:                           400,
+		`{"token":"` + token + `x","rating":1}`:            401,
+		`{"token":"` + token + `","rating":2}`:             400,
+		`{"token":"` + token + `"}`:                        400,
+		`{"token":"` + token + `","rating":1,"modle":"x"}`: 400,
+		`{"token":"` + token + `","comment":" \n "}`:       400,
+		`{"token":"` + token + `","rating":"good"}`:        400,
+		`[1]`: 400,
 		`{"exchange_id":"` + id + `","rating":1}`:                                    401,
 		`{"token":"` + token + `","comment":"` + strings.Repeat("x", 4<<10+1) + `"}`: 413,
 		`{"token":"` + token + `","comment":"` + strings.Repeat("x", 70<<10) + `"}`:  413,
@@ -148,6 +151,8 @@ func TestGateway_Feedback(t *testing.T) {
 	} {
 		if status, b := post(body, "Authorization", ""); status != want {
 			t.Errorf("%.60s: %d %s, want %d", body, status, b, want)
+		} else if strings.Contains(b, "gateway.") || strings.Contains(b, "Go ") {
+			t.Errorf("%.60s: %s names Go's types", body, b)
 		}
 	}
 	if status, b := post(`{"exchange_id":"` + id + `","rating":1,"user":"bob"}`); status != 201 {
