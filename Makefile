@@ -11,7 +11,7 @@ lint:             ## gofmt, vet, staticcheck (pinned in go.mod)
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-deps:             ## gcc for -race, redis-server, chromium: installs what is missing, or says what to install
+deps:             ## gcc for -race, curl, redis-server, chromium: installs what is missing, or says what to install
 	@sh configs/deps.sh
 
 bench:            ## benchmarks beside the code, then the programs of heedbench

@@ -19,7 +19,7 @@ func testEnv(name string) (string, bool) {
 }
 
 func TestParse_Good(t *testing.T) {
-	for _, path := range files(t, "testdata/good") {
+	for _, path := range append(files(t, "testdata/good"), "heed.yaml") { // the documented example is a good one
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			if _, err := Parse(read(t, path), testEnv); err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ apps: {b: {}, a: {}}`), testEnv)
 }
 
 func TestSecret_NeverPrinted(t *testing.T) {
-	c, err := Parse(read(t, "testdata/good/full.yaml"), testEnv)
+	c, err := Parse(read(t, "heed.yaml"), testEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
