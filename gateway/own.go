@@ -14,7 +14,8 @@ import (
 //go:embed widget/widget.js
 var widget embed.FS
 
-// handle answers every request.
+// handle answers every request. TRACE would have an upstream send its own key back
+// (RFC 9110, 9.3.8), CONNECT would make a tunnel of the connection.
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -30,6 +31,9 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	switch rel, ok := relative(path); {
 	case !sound(path):
 		respond(ctx, wire.Other, &Error{Status: http.StatusBadRequest, Code: codeBad, Message: "this path is not in its plain form"})
+	case ctx.IsTrace(), ctx.IsConnect():
+		ctx.Response.Header.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		respond(ctx, wire.Other, &Error{Status: http.StatusMethodNotAllowed, Code: codeBad, Message: "TRACE and CONNECT are not passed on"})
 	case isPreflight(ctx):
 		g.preflight(ctx, cfg)
 	case isOwnPath(uri):

@@ -136,6 +136,25 @@ func TestGateway_Pipelined(t *testing.T) {
 	}
 }
 
+// TestGateway_Trace: an upstream that echoes a TRACE would send the provider's key
+// to the client.
+func TestGateway_Trace(t *testing.T) {
+	e := start(t, func(c net.Conn, r *http.Request, b []byte) bool {
+		var echo strings.Builder
+		_ = r.Header.Write(&echo)
+		return answerJSON(echo.String())(c, r, b)
+	})
+	for _, method := range []string{"TRACE", "CONNECT"} {
+		r := e.do(method, "/v1/models", "")
+		if got := readAll(t, r); r.StatusCode != 405 || r.Header.Get("Allow") == "" || strings.Contains(got, providerKey) {
+			t.Errorf("%s: %d %s", method, r.StatusCode, got)
+		}
+	}
+	if n := len(e.up.requests()); n != 0 {
+		t.Errorf("%d upstream requests, want none", n)
+	}
+}
+
 // TestGateway_NoSecrets: no key, token or text of a person is in logs, metrics or
 // errors, also when things go wrong.
 func TestGateway_NoSecrets(t *testing.T) {
