@@ -115,7 +115,7 @@ func (g *Gateway) upstreamModels(ctx *fasthttp.RequestCtx, u *upstream, at carri
 		return models
 	}
 	req.Header.SetMethod(fasthttp.MethodGet)
-	req.SetRequestURI("http://" + u.host + u.uri("models", "", "", false, false)) // TLS, where there is, is the dialler's
+	req.SetRequestURI("http://" + u.host + u.uri("/v1/models", "models", "", "")) // TLS, where there is, is the dialler's
 	models := fetchModels(u, req, resp)
 	u.models.keep(key, modelList{time.Now(), models})
 	return models

@@ -151,12 +151,13 @@ func (c *call) build(ctx *fasthttp.RequestCtx, req *fasthttp.Request, u *upstrea
 	} else {
 		h.Set("Accept-Encoding", "identity") // what is compressed could be neither logged nor judged
 	}
-	model := t.Model
-	if model == "" {
-		model = c.aliasName()
+	deployment := ""
+	if c.api != wire.Other || c.named != "" {
+		deployment = t.Model
+		def(&deployment, c.aliasName())
 	}
 	h.SetMethod(c.x.Method)
-	h.SetRequestURI(u.uri(c.rel, c.query, model, c.api != wire.Other, c.named != ""))
+	h.SetRequestURI(u.uri(c.x.Path, c.rel, c.query, deployment))
 	h.SetHost(u.host)
 	switch {
 	case c.upload != nil:
@@ -167,22 +168,32 @@ func (c *call) build(ctx *fasthttp.RequestCtx, req *fasthttp.Request, u *upstrea
 	return nil
 }
 
-// uri is the path and query of a call at this upstream. deployed says that the
-// client used Azure's path, whose api-version only Azure knows.
-func (u *upstream) uri(rel, query, model string, modelCall, deployed bool) string {
+// uri is the path and query of a call at this upstream. asked is the client's path,
+// rel what of it names the call. Azure's older paths name the deployment, when there
+// is one, and need an api-version, which only Azure knows; its /openai/v1/ is like
+// OpenAI's /v1/.
+func (u *upstream) uri(asked, rel, query, deployment string) string {
 	path := u.base + "/" + rel
+	versioned := strings.Contains("&"+query, "&api-version=")
 	switch {
-	case u.Kind == Azure && !strings.HasSuffix(u.base, "/openai/v1"):
-		if modelCall {
-			path = u.base + "/openai/deployments/" + url.PathEscape(model) + "/" + rel
-		} else {
-			path = u.base + "/openai/" + rel
+	case u.Kind != Azure:
+		if strings.HasPrefix(asked, "/openai/") {
+			query = without(query, "api-version")
 		}
-		if !strings.Contains("&"+query, "&api-version=") {
+	case strings.HasSuffix(u.base, "/openai/v1"):
+		if !strings.HasPrefix(asked, "/openai/v1/") {
+			query = without(query, "api-version") // of an older path
+		}
+	case strings.HasPrefix(asked, "/openai/v1/"), rel == "responses" && !versioned:
+		path = u.base + "/openai/v1/" + rel
+	default:
+		path = u.base + "/openai/" + rel
+		if deployment != "" && rel != "responses" { // these name it in the body
+			path = u.base + "/openai/deployments/" + url.PathEscape(deployment) + "/" + rel
+		}
+		if !versioned {
 			query = strings.TrimPrefix(query+"&api-version="+url.QueryEscape(u.APIVersion), "&")
 		}
-	case deployed:
-		query = without(query, "api-version")
 	}
 	if query != "" {
 		return path + "?" + query

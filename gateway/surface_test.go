@@ -156,6 +156,16 @@ func TestGateway_Azure(t *testing.T) {
 		{"/openai/v1/chat/completions", named("support"), "/v1/chat/completions", named("m-real"), "Authorization"},
 		{"/v1/chat/completions", named("on-azure"), "/openai/deployments/dep%201/chat/completions?api-version=2024-10-21", named("dep 1"), "Api-Key"},
 		{"/v1/chat/completions", named("on-azure-v1"), "/openai/v1/chat/completions", named("gpt"), "Api-Key"},
+		{"/openai/v1/chat/completions", named("on-azure"), "/openai/v1/chat/completions", named("dep 1"), "Api-Key"},
+		{"/openai/deployments/on-azure/chat/completions?api-version=2024-06-01", body, "/openai/deployments/dep%201/chat/completions?api-version=2024-06-01", named("dep 1"), "Api-Key"},
+		{"/openai/deployments/on-azure-v1/chat/completions?api-version=2024-06-01", body, "/openai/v1/chat/completions", named("gpt"), "Api-Key"},
+		// What is passed on unread goes to its deployment, too.
+		{"/openai/deployments/on-azure/images/generations?api-version=2024-06-01", body, "/openai/deployments/dep%201/images/generations?api-version=2024-06-01", body, "Api-Key"},
+		{"/openai/deployments/voice/audio/speech?api-version=2024-06-01", body, "/v1/audio/speech", body, "Authorization"},
+		// Azure's Responses name the deployment in the body, under the one path or the other.
+		{"/openai/responses?api-version=2025-04-01-preview", named("on-azure"), "/openai/responses?api-version=2025-04-01-preview", named("dep 1"), "Api-Key"},
+		{"/openai/responses?api-version=2025-04-01-preview", named("support"), "/v1/responses", named("m-real"), "Authorization"},
+		{"/v1/responses", named("on-azure"), "/openai/v1/responses", named("dep 1"), "Api-Key"},
 	} {
 		r := e.post(c.path, c.body, "Authorization", "", "Api-Key", appKeyForTest)
 		if got := readAll(t, r); got != chatAnswer {

@@ -8,21 +8,25 @@ import (
 )
 
 // APIOf says which API a request's path asks for, and for Azure's deployment paths
-// the model alias that stands in it. Paths may have a query, which is ignored, and
-// a closing slash. Known are /v1/…, Azure's /openai/v1/… and
-// /openai/deployments/{alias}/…; every other path is Other.
+// the model alias that stands in it, whatever the API. Paths may have a query,
+// which is ignored, and a closing slash. Known are /v1/…, Azure's /openai/v1/…,
+// /openai/deployments/{alias}/… and /openai/responses, which names its deployment
+// in the body; every other path is Other.
 func APIOf(path string) (api API, alias string) {
 	path, _, _ = strings.Cut(path, "?")
 	path = strings.TrimSuffix(path, "/")
 	if rest, ok := strings.CutPrefix(path, "/openai/deployments/"); ok {
 		name, tail, _ := strings.Cut(rest, "/")
-		if api = byTail(tail); api == Messages || api == Other {
-			return Other, ""
+		if api = byTail(tail); api == Messages {
+			api = Other
 		}
 		if plain, err := url.PathUnescape(name); err == nil {
 			name = plain
 		}
 		return api, name
+	}
+	if path == "/openai/responses" {
+		return Responses, ""
 	}
 	path = strings.TrimPrefix(path, "/openai")
 	if tail, ok := strings.CutPrefix(path, "/v1/"); ok {
