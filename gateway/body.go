@@ -24,9 +24,12 @@ func (c *call) read(ctx *fasthttp.RequestCtx) *Error {
 	}
 	c.client = bodyReader{r: stream, conn: c.conn, count: &c.x.RequestBytes}
 	r := &c.client
-	if c.api == wire.Other || int64(n) > c.g.opt.Limits.Body {
+	if (c.api == wire.Other && !c.mustSay()) || int64(n) > c.g.opt.Limits.Body {
 		c.upload, c.size = r, n
-		return c.charge()
+		if e := c.charge(); e != nil {
+			return e
+		}
+		return c.mayUse()
 	}
 	if e := c.readWhole(r, n); e != nil {
 		return e

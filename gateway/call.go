@@ -178,12 +178,12 @@ func (c *call) parse() *Error {
 		return e
 	}
 	if c.api == wire.Other || c.body == nil {
-		return nil
+		return c.mayUse()
 	}
 	c.parsed = c.req.Parse(c.api, c.body) == nil
 	c.x.PreviousID = c.req.PreviousID
 	c.x.Stream = c.req.Stream
-	return nil
+	return c.mayUse()
 }
 
 // aliasName is the model name the client asked for.
@@ -220,9 +220,6 @@ func (c *call) decide(ctx *fasthttp.RequestCtx) *Error {
 // route chooses the target, and those to try after it.
 func (c *call) route() *Error {
 	name := c.aliasName()
-	if c.app.models != nil && name != "" && !c.app.models[name] {
-		return &Error{Status: fasthttp.StatusNotFound, Code: codeModel, Message: "this key may not use that model, or there is no such model"}
-	}
 	d := &c.x.Decision.Target
 	c.alias = c.cfg.aliases[name]
 	if name == "" || c.alias == nil {

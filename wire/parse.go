@@ -136,6 +136,9 @@ func (r *Request) object(s *scanner) {
 			break
 		}
 		r.place.bare = false
+		if len(key) == len("model") && strings.EqualFold(string(key), "model") {
+			r.Models++
+		}
 		if to := r.field(&f, string(key)); to != nil {
 			*to = s.value()
 			continue

@@ -41,7 +41,7 @@ func TestParse_Chat(t *testing.T) {
 		"tool_choice":{"type":"function","function":{"name":"f1"}},"max_completion_tokens":20,
 		"response_format":{"type":"json_schema","json_schema":{"name":"shape","schema":{"name":"x"}}}}`)
 	want := &Request{
-		API: Chat, Model: "gpt-4", Stream: true, User: "u1",
+		API: Chat, Model: "gpt-4", Models: 1, Stream: true, User: "u1",
 		System: []string{"be kind", "a\nb\n😀\ufffd"},
 		Turns:  []Turn{{Text: "one"}, {Text: "two\nthree"}},
 		Tools:  []string{"f1", "c1"}, Format: "json_schema:shape", ForcedTool: true, MaxTokens: 20,
@@ -77,7 +77,7 @@ func TestParse_Responses(t *testing.T) {
 		"previous_response_id":"resp_1","conversation":{"id":"conv_1"},"instructions":"i","model":"m","safety_identifier":"s",
 		"text":{"format":{"type":"json_object"}},"tools":[{"type":"function","name":"f"},{"type":"web_search"}],"tool_choice":"required","max_output_tokens":100.0}`),
 		&Request{
-			API: Responses, Model: "m", User: "s", PreviousID: "resp_1", ConversationID: "conv_1", System: []string{"i", "d"},
+			API: Responses, Model: "m", Models: 1, User: "s", PreviousID: "resp_1", ConversationID: "conv_1", System: []string{"i", "d"},
 			Turns: []Turn{{Text: "q"}, {Tool: true}}, Tools: []string{"f", "web_search"}, Format: "json_object", ForcedTool: true, MaxTokens: 100,
 		})
 	same(t, mustParse(t, Responses, `{"input":"hello","stream":false,"tool_choice":"auto"}`), &Request{API: Responses, Turns: []Turn{{Text: "hello"}}})
@@ -89,7 +89,7 @@ func TestParse_Messages(t *testing.T) {
 		"system":[{"type":"text","text":"s"},{"type":"text","text":"t","cache_control":{"type":"ephemeral"}}],
 		"tools":[{"name":"f","input_schema":{"name":"no"}},{"type":"bash_20250124","name":"bash"}],"tool_choice":{"type":"any"}}`),
 		&Request{
-			API: Messages, Model: "claude", User: "u", System: []string{"s\nt"}, Turns: []Turn{{Text: "q"}, {Tool: true}},
+			API: Messages, Model: "claude", Models: 1, User: "u", System: []string{"s\nt"}, Turns: []Turn{{Text: "q"}, {Tool: true}},
 			Tools: []string{"f", "bash"}, ForcedTool: true, MaxTokens: 32,
 		})
 }
@@ -224,6 +224,29 @@ func TestRequest_Parse_ModelAgain(t *testing.T) {
 	r := mustParse(t, Chat, `{"model":"a\\b"}`)
 	if err := r.Parse(Chat, []byte(`{"model":"a\b"}`)); err != nil || r.Model != "a\b" {
 		t.Errorf("model = %q, %v", r.Model, err)
+	}
+}
+
+// Decoders differ on duplicate keys and on case: whoever checks the model must know
+// that there is more than one.
+func TestParse_Models(t *testing.T) {
+	for body, want := range map[string]int{
+		`{}`: 0, `{"model":"a"}`: 1, `{"model":"a","x":{"model":"b"},"modem":"c"}`: 1, `{"model":"a","model":"b"}`: 2,
+		`{"MODEL":"a","m\u006fdel":"b"}`: 2, `{"model":null}`: 1,
+	} {
+		for _, api := range []API{Other, Chat, Messages} {
+			r, err := Parse(api, []byte(body))
+			if err != nil || r.Models != want {
+				t.Errorf("%s as %s: %d, %v; want %d", body, api, r.Models, err, want)
+			}
+		}
+	}
+	r, err := Parse(Chat, []byte(`{"model":"a","model":"b"}`))
+	if err == nil {
+		err = r.Parse(Chat, []byte(`{"model":"c"}`))
+	}
+	if err != nil || r.Models != 1 {
+		t.Errorf("parsed again: %d, %v; want 1", r.Models, err)
 	}
 }
 

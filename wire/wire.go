@@ -39,6 +39,7 @@ const (
 type Request struct {
 	API        API
 	Model      string   // as the client wrote it; "" when absent
+	Models     int      // fields called model, in any case: above 1 an upstream may read another one
 	Stream     bool     //
 	User       string   // `user`, `safety_identifier` or Anthropic's metadata.user_id; "" when absent
 	PreviousID string   // Responses: previous_response_id
