@@ -127,7 +127,7 @@ func fetchModels(u *upstream, req *fasthttp.Request, resp *fasthttp.Response) []
 		return nil
 	}
 	pool := u.pool
-	if err := pool.DoTimeout(req, resp, modelsTime); err != nil || resp.StatusCode() != http.StatusOK || len(resp.Body()) > maxModelsAnswer {
+	if err := pool.DoTimeout(req, resp, modelsTime); err != nil || resp.StatusCode() != http.StatusOK {
 		return nil
 	}
 	var list struct {

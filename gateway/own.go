@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -43,11 +44,23 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 			Message: "no such path; the API begins at /v1/, Azure's at /openai/, Heed's own at /heed/"})
 	case rel == "models" && ctx.IsGet():
 		g.models(ctx, cfg)
-	case ctx.IsGet() && cfg.aliases[strings.TrimPrefix(rel, "models/")] != nil && strings.HasPrefix(rel, "models/"):
-		g.model(ctx, cfg, strings.TrimPrefix(rel, "models/"))
+	case ctx.IsGet() && cfg.aliases[modelOf(rel)] != nil:
+		g.model(ctx, cfg, modelOf(rel))
 	default:
 		g.serve(ctx, cfg, path, rel, query)
 	}
+}
+
+// modelOf is the model that models/{id} names, "" in other paths.
+func modelOf(rel string) string {
+	id, ok := strings.CutPrefix(rel, "models/")
+	if !ok {
+		return ""
+	}
+	if plain, err := url.PathUnescape(id); err == nil {
+		return plain
+	}
+	return id
 }
 
 func split(uri string) (path, query string) {
@@ -76,18 +89,40 @@ func relative(path string) (string, bool) {
 }
 
 // sound refuses paths that two servers may read differently: they would be
-// checked as one and served as another.
+// checked as one and served as another. An encoded slash stands in the names of
+// models only, which have slashes of their own.
 func sound(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.ContainsAny(path, "\\;#") {
 		return false
+	}
+	low := strings.ToLower(path)
+	if strings.Contains(low, "%2e") || strings.Contains(low, "%5c") || strings.Contains(low, "%00") {
+		return false
+	}
+	if strings.Contains(low, "%2f") {
+		if !modelNamed(path) {
+			return false
+		}
+		path = strings.ReplaceAll(low, "%2f", "/")
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "." || part == ".." {
 			return false
 		}
 	}
-	low := strings.ToLower(path)
-	return !strings.Contains(low, "%2e") && !strings.Contains(low, "%2f") && !strings.Contains(low, "%5c") && !strings.Contains(low, "%00")
+	return true
+}
+
+// modelNamed says whether every encoded slash of path is in the name of a model.
+func modelNamed(path string) bool {
+	for _, before := range [...]string{"/v1/models/", "/openai/v1/models/", "/openai/models/"} {
+		if strings.HasPrefix(path, before) {
+			return true
+		}
+	}
+	rest, ok := strings.CutPrefix(path, "/openai/deployments/")
+	_, below, _ := strings.Cut(rest, "/")
+	return ok && !strings.Contains(strings.ToLower(below), "%2f")
 }
 
 func isOwnPath(uri []byte) bool { return bytes.HasPrefix(uri, []byte("/heed/")) }

@@ -70,6 +70,9 @@ func newUpstream(o Upstream) (*upstream, error) {
 		ReadBufferSize:      maxAnswerHead,
 		WriteBufferSize:     8 << 10,
 		ConnPoolStrategy:    fasthttp.LIFO, // the freshest is the least likely to be stale
+		// Of what it fetches itself, lists of models:
+		MaxResponseBodySize:       maxModelsAnswer,
+		MaxIdemponentCallAttempts: 2, // a kept connection may be stale
 	}
 	return up, nil
 }
@@ -108,15 +111,16 @@ type upConn struct {
 	fd     int
 	tls    bool
 	born   time.Time
-	used   bool  // it has served a call
+	used   bool  // it was leased or written to before
 	wrote  int64 // in this call
 	write  time.Duration
-	writes time.Time // end of all writing in this call
+	writes time.Time // end of all writing in this call; zero is none
 }
 
 func (c *upConn) Write(b []byte) (int, error) {
+	c.used = true
 	end := time.Now().Add(c.write)
-	if end.After(c.writes) {
+	if !c.writes.IsZero() && end.After(c.writes) {
 		end = c.writes
 	}
 	if err := c.Conn.SetWriteDeadline(end); err != nil {
@@ -194,6 +198,7 @@ func (l *lease) release(clean bool) {
 		clean = clean && l.reader.Buffered() == 0
 		l.u.pool.ReleaseReader(l.reader)
 	}
+	l.conn.writes = time.Time{}
 	l.giveUp(clean)
 	*l = lease{}
 }
