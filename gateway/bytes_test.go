@@ -166,6 +166,26 @@ func TestGateway_Headers(t *testing.T) {
 	}
 }
 
+// TestGateway_OddModelNames: whatever a client calls its model, the answer's headers
+// can be read, and the upstream gets the name as it is.
+func TestGateway_OddModelNames(t *testing.T) {
+	e := start(t, answerStatus(404, `{"error":{"message":"no such model"}}`))
+	for name, want := range map[string]string{
+		`a\r\nX-Evil: 1`: "main/aX-Evil: 1", `\u0000x\u007f`: "main/x", `日本`: "main/日本",
+		strings.Repeat("m", 20_000): "main/" + strings.Repeat("m", 256),
+	} {
+		body := `{"model":"` + name + `","messages":[{"role":"user","content":"x"}]}`
+		r := e.post("/v1/chat/completions", body)
+		readAll(t, r)
+		if got := r.Header.Get("Heed-Target"); r.StatusCode != 404 || got != want || r.Header.Get("X-Evil") != "" {
+			t.Errorf("%.40q: %d, Heed-Target %.80q, want %.80q", name, r.StatusCode, got, want)
+		}
+		if reqs := e.up.requests(); string(reqs[len(reqs)-1].body) != body {
+			t.Errorf("%.40q: upstream got %.100q", name, reqs[len(reqs)-1].body)
+		}
+	}
+}
+
 // TestGateway_Resend: an upstream that refuses an injected request gets the
 // client's own bytes, once; then it is left alone for a while.
 func TestGateway_Resend(t *testing.T) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
@@ -100,6 +101,16 @@ func clean(v []byte, n int) string {
 		}
 	}
 	return string(bytes.ToValidUTF8(v, nil))
+}
+
+// shown is s as a header's value may hold it: at most n bytes, without control
+// characters. What clients chose, such as a model's name, is not theirs to break
+// the answer with.
+func shown(s string, n int) string {
+	if len(s) <= n && strings.IndexFunc(s, func(r rune) bool { return visible(r) < 0 }) < 0 {
+		return s
+	}
+	return clean([]byte(s), n)
 }
 
 func visible(r rune) rune {

@@ -19,7 +19,7 @@ func (c *call) sayWhat(ctx *fasthttp.RequestCtx) {
 	}
 	h.Set("Heed-Ruleset", c.set.name)
 	if t := d.Target; t.Upstream != "" {
-		h.Set("Heed-Target", t.Upstream+"/"+t.Model)
+		h.Set("Heed-Target", t.Upstream+"/"+shown(t.Model, maxNameBytes))
 	}
 	if c.given != "" && !d.Observed && !d.Resent {
 		h.Set("Heed-Rules", c.given)
