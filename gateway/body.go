@@ -37,11 +37,13 @@ func (c *call) read(ctx *fasthttp.RequestCtx) *Error {
 	return c.parse()
 }
 
-// readWhole reads the body into memory of its own, which the row may keep.
+// readWhole reads the body into memory of its own, which the row may keep. It
+// takes memory as the body arrives, whatever length was declared: else a few
+// clients that declare much and send little would hold all that there is.
 func (c *call) readWhole(r *bodyReader, n int) *Error {
-	size := n
-	if n < 0 {
-		size = firstRead
+	size := firstRead
+	if n >= 0 {
+		size = min(n, firstDeclared)
 	}
 	if !c.hold(int64(size)) {
 		return errFull()
@@ -56,10 +58,14 @@ func (c *call) readWhole(r *bodyReader, n int) *Error {
 				c.upload, c.size = io.MultiReader(bytes.NewReader(b), r), -1
 				return nil
 			}
-			if !c.hold(int64(cap(b))) {
+			more := cap(b)
+			if n >= 0 {
+				more = min(more, n-len(b))
+			}
+			if !c.hold(int64(more)) {
 				return errFull()
 			}
-			b = append(make([]byte, 0, 2*cap(b)), b...)
+			b = append(make([]byte, 0, cap(b)+more), b...)
 		}
 		k, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+k]
@@ -82,8 +88,12 @@ func errBody(err error) *Error {
 	return e
 }
 
-// firstRead is the buffer for a body of unknown length.
-const firstRead = 16 << 10
+// The first buffer for a body of unknown and of declared length; it doubles as the
+// body arrives. Few requests are larger than the second.
+const (
+	firstRead     = 16 << 10
+	firstDeclared = 128 << 10
+)
 
 func errFull() *Error {
 	return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second,

@@ -65,6 +65,34 @@ func TestGateway_Overload(t *testing.T) {
 	})
 }
 
+// TestGateway_DeclaredLength: clients that declare large bodies and send little of
+// them hold little: others are served meanwhile.
+func TestGateway_DeclaredLength(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Limits.BytesHeld = 32 << 20 })
+	const clients = 20
+	for range clients {
+		c, err := net.Dial("tcp", e.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
+			appKeyForTest, 30<<20, strings.Repeat(" ", 20<<10))
+	}
+	e.await("the calls", func() bool { return e.g.inFlight.Load() == clients && e.g.bytes.held.Load() > 0 })
+	if r := e.post("/v1/chat/completions", hello); r.StatusCode != 200 {
+		t.Errorf("%d %s; %d bytes are held", r.StatusCode, readAll(t, r), e.g.bytes.held.Load())
+	}
+	// A large body that does arrive is read whole all the same.
+	body := strings.Replace(hello, `"x_unknown"`, `"pad":"`+strings.Repeat("x", 10<<20)+`","x_unknown"`, 1)
+	r := e.post("/v1/chat/completions", body)
+	readAll(t, r)
+	reqs := e.up.requests()
+	if got := string(reqs[len(reqs)-1].body); r.StatusCode != 200 || got != strings.Replace(body, `"support"`, `"m-real"`, 1) {
+		t.Errorf("10 MiB: %d, upstream got %d bytes of %d", r.StatusCode, len(got), len(body))
+	}
+}
+
 func TestRate(t *testing.T) {
 	r := newRate(&app{App: App{RequestsMinute: 60, TokensMinute: 600}})
 	now := time.Unix(1000, 0)
