@@ -155,7 +155,7 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 
 // cloneAudit copies an entry so that the caller's stays the caller's.
 func cloneAudit(a store.Audit) (store.Audit, error) {
-	a.Time = kept(a.Time)
+	a.Time = store.Kept(a.Time)
 	b, err := json.Marshal(&a)
 	if err != nil {
 		return a, fmt.Errorf("audit entry %q: %w", a.Action, err)

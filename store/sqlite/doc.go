@@ -8,8 +8,6 @@ import (
 	"hash/crc32"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"heed/store"
 )
@@ -53,15 +51,6 @@ func unsealJSON(doc []byte, what string, v any) error {
 	return nil
 }
 
-// kept is a time as the store keeps it: UTC, whole milliseconds. The zero time
-// stays zero.
-func kept(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Truncate(time.Millisecond)
-}
-
 // null stands for an empty string, so that partial indexes skip it.
 func null(s string) any {
 	if s == "" {
@@ -100,15 +89,4 @@ func parseCursor(c string) (n int64, id string, ok bool, err error) {
 		return 0, "", false, fmt.Errorf("cursor %q: %w", c, store.ErrCursor)
 	}
 	return n, id, true, nil
-}
-
-// cut shortens s to at most n bytes without breaking a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

@@ -103,14 +103,14 @@ func (s *Store) userExchanges(ctx context.Context, app, user string) (map[string
 		if err := s.log.one(ctx, []any{&facts}, `SELECT data FROM facts WHERE chunk = ?`, c.n); err != nil {
 			return nil, nil, err
 		}
-		xs, err := openFacts(facts, c.count)
+		slots, err := openFacts(facts, c.count)
 		if err != nil {
 			return nil, nil, fmt.Errorf("chunk %d: %w", c.n, err)
 		}
 		found := false
-		for _, x := range xs {
-			if x.Facts.User == user {
-				gone[x.ID], found = true, true
+		for _, s := range slots {
+			if s.x.Facts.User == user {
+				gone[s.x.ID], found = true, true
 			}
 		}
 		if found {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,40 +39,59 @@ type batch []appBatch
 type appBatch struct {
 	app    string
 	chunks []*chunk
-	slots  [][]slot // of each chunk
 }
 
 // newBatch packs the exchanges app by app, but for those that cannot be encoded.
+// It shares nothing with them.
 func newBatch(xs []*store.Exchange, skipped *store.SkippedError) batch {
+	w := scratches.Get().(*scratch)
+	defer w.release()
+	w.rows = w.rows[:0]
 	var order []string
 	byApp := map[string][]slot{}
 	known := make(map[[2]string]bool, len(xs))
 	for _, x := range xs {
-		sl, err := newSlot(x)
+		s, err := w.newSlot(x)
 		if err != nil {
-			skipped.IDs = append(skipped.IDs, sl.x.ID)
+			id := ""
+			if x != nil {
+				id = x.ID
+			}
+			skipped.IDs = append(skipped.IDs, id)
 			skipped.Err = errors.Join(skipped.Err, err)
 			continue
 		}
-		key := [2]string{sl.x.App, sl.x.ID}
+		key := [2]string{x.App, x.ID}
 		if known[key] {
 			continue
 		}
 		known[key] = true
-		if byApp[sl.x.App] == nil {
-			order = append(order, sl.x.App)
+		if byApp[x.App] == nil {
+			order = append(order, x.App)
+			byApp[x.App] = make([]slot, 0, len(xs))
 		}
-		byApp[sl.x.App] = append(byApp[sl.x.App], sl)
+		byApp[x.App] = append(byApp[x.App], s)
 	}
 	var b batch
 	for _, app := range order {
-		a := appBatch{app: app, slots: split(byApp[app])}
-		for _, slots := range a.slots {
-			a.chunks = append(a.chunks, pack(slots))
+		a := appBatch{app: app}
+		for _, slots := range split(byApp[app]) {
+			a.chunks = append(a.chunks, w.pack(slots))
 		}
 		b = append(b, a)
 	}
 	return b
+}
+
+// newSlot encodes an exchange; its row stands in w.rows.
+func (w *scratch) newSlot(x *store.Exchange) (slot, error) {
+	if x == nil {
+		return slot{}, errors.New("exchange is nil")
+	}
+	start := len(w.rows)
+	var err error
+	w.rows, err = x.AppendRow(w.rows)
+	return slot{x, w.rows[start:len(w.rows):len(w.rows)]}, err
 }
 
 // split cuts slots into runs that fit a chunk.
@@ -100,8 +118,8 @@ func (b batch) insert(ctx context.Context, w *writer) error {
 		if err != nil {
 			return err
 		}
-		for i, c := range a.chunks {
-			if err := insertChunk(ctx, w, app, c, a.slots[i]); err != nil {
+		for _, c := range a.chunks {
+			if err := insertChunk(ctx, w, app, c); err != nil {
 				return err
 			}
 		}
@@ -120,13 +138,17 @@ func appNumber(ctx context.Context, w *writer, name string) (n int64, err error)
 
 // insertChunk writes the chunk, without those of its exchanges that are there
 // already.
-func insertChunk(ctx context.Context, w *writer, app int64, c *chunk, slots []slot) error {
+func insertChunk(ctx context.Context, w *writer, app int64, c *chunk) error {
 	n, err := writeChunk(ctx, w, app, c, 0)
 	if err != nil {
 		return err
 	}
 	added, err := addKeys(ctx, w, app, n, c.ids)
 	if err != nil || added == int64(len(c.ids)) {
+		return err
+	}
+	slots, err := openSlots(c.facts, c.bodies, len(c.ids))
+	if err != nil {
 		return err
 	}
 	var fresh []slot
@@ -234,26 +256,59 @@ var keysQuery = func() map[int]string {
 // exchangeKey is the id as it stands in the file: a UUID in 16 bytes, anything
 // else as text.
 func exchangeKey(id string) any {
-	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
-		return id
+	if key, ok := appendUUID(nil, id); ok {
+		return key
 	}
-	var src [32]byte
-	n := 0
-	for i := range len(id) {
-		if c := id[i]; c != '-' {
-			if n == 32 || 'A' <= c && c <= 'F' { // the short form must give back the same letters
-				return id
-			}
-			src[n] = c
-			n++
+	return id
+}
+
+// exchangeKeys are the keys of slots, in memory of their own.
+func exchangeKeys(slots []slot) []any {
+	keys := make([]any, len(slots))
+	b := make([]byte, 0, 16*len(slots))
+	for i := range slots {
+		n := len(b)
+		var ok bool
+		if b, ok = appendUUID(b, slots[i].x.ID); ok {
+			keys[i] = b[n:len(b):len(b)]
+		} else {
+			keys[i] = slots[i].x.ID
 		}
 	}
-	out := make([]byte, 16)
-	if _, err := hex.Decode(out, src[:n]); n != 32 || err != nil {
-		return id
-	}
-	return out
+	return keys
 }
+
+// appendUUID appends the 16 bytes of a UUID in its usual form; of anything else
+// nothing. Upper case is not usual: the bytes must give back the same letters.
+func appendUUID(b []byte, id string) ([]byte, bool) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return b, false
+	}
+	var key [16]byte
+	for i, at := range uuidBytes {
+		high, low := hexValues[id[at]], hexValues[id[at+1]]
+		if high > 15 || low > 15 {
+			return b, false
+		}
+		key[i] = high<<4 | low
+	}
+	return append(b, key[:]...), true
+}
+
+// uuidBytes is where the bytes of a UUID stand in its text.
+var uuidBytes = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
+// hexValues are the values of lower-case hexadecimal digits; 255 for any other
+// byte.
+var hexValues = func() (v [256]byte) {
+	for i := range v {
+		v[i] = 255
+		if n := strings.IndexByte("0123456789abcdef", byte(i)); n >= 0 {
+			v[i] = byte(n)
+		}
+	}
+	return v
+}()
 
 // Exchange implements store.Store.
 func (s *Store) Exchange(ctx context.Context, app, id string) (*store.Exchange, error) {
@@ -271,12 +326,12 @@ func (s *Store) Exchange(ctx context.Context, app, id string) (*store.Exchange, 
 		if err != nil {
 			return err
 		}
-		docs, err := chunkDocs(ctx, tx, n, int(count))
+		rows, err := chunkRows(ctx, tx, n, int(count))
 		if err != nil {
 			return err
 		}
 		x := new(store.Exchange)
-		if slot >= count || json.Unmarshal(docs[slot], x) != nil || x.ID != id || x.App != app {
+		if slot >= count || json.Unmarshal(rows[slot], x) != nil || x.ID != id || x.App != app {
 			return fmt.Errorf("exchange %q: %w", id, errDamaged)
 		}
 		xs = []*store.Exchange{x}
@@ -298,12 +353,12 @@ func (s *Store) snapshot(ctx context.Context, fn func(*sql.Tx) error) error {
 	return s.log.failIn(ctx, fn(tx))
 }
 
-func chunkDocs(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
+func chunkRows(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
 	var data []byte
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM facts WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
 	}
-	return openDocs(data, count)
+	return openRows(data, count)
 }
 
 func chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {

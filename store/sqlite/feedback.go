@@ -52,7 +52,7 @@ func newRecord(f *store.Feedback) (*record, error) {
 	if r.f.Time.IsZero() {
 		r.f.Time = time.Now()
 	}
-	r.f.Time = kept(r.f.Time)
+	r.f.Time = store.Kept(r.f.Time)
 	r.f.Retracted, r.f.SupersededBy, r.f.Link = time.Time{}, "", nil
 	for name, text := range map[string]string{"comment": f.Comment, "applies_when": f.When, "correction": f.Correction} {
 		if len(text) > store.MaxTextBytes {

@@ -96,7 +96,7 @@ func newTurn(c store.Changes) (*turn, error) {
 		}
 		if h.Link != nil {
 			l := *h.Link
-			l.Time, l.Query, l.Answer = kept(l.Time), cut(l.Query, store.MaxCopyBytes), cut(l.Answer, store.MaxCopyBytes)
+			l.Time, l.Query, l.Answer = store.Kept(l.Time), store.Cut(l.Query, store.MaxCopyBytes), store.Cut(l.Answer, store.MaxCopyBytes)
 			var err error
 			if e.doc, err = seal(&l); err != nil {
 				return nil, fmt.Errorf("link of feedback %q: %w", h.Feedback, err)
@@ -143,7 +143,7 @@ func encodeProposal(p *store.Proposal, app string) (learned, error) {
 		return learned{}, fmt.Errorf("proposal without an id")
 	}
 	c := *p
-	c.Created, c.Updated, c.DecidedAt, c.Until = kept(p.Created), kept(p.Updated), kept(p.DecidedAt), kept(p.Until)
+	c.Created, c.Updated, c.DecidedAt, c.Until = store.Kept(p.Created), store.Kept(p.Updated), store.Kept(p.DecidedAt), store.Kept(p.Until)
 	c.Evidence = keptEvidence(p.Evidence)
 	doc, err := seal(&c)
 	if err != nil {
@@ -167,7 +167,7 @@ func encodeFinding(f *store.Finding, app string) (learned, error) {
 		return learned{}, fmt.Errorf("finding without an id")
 	}
 	c := *f
-	c.Created, c.Updated = kept(f.Created), kept(f.Updated)
+	c.Created, c.Updated = store.Kept(f.Created), store.Kept(f.Updated)
 	c.Evidence = keptEvidence(f.Evidence)
 	doc, err := seal(&c)
 	if err != nil {
@@ -179,7 +179,7 @@ func encodeFinding(f *store.Finding, app string) (learned, error) {
 func keptEvidence(es []store.Evidence) []store.Evidence {
 	out := slices.Clone(es)
 	for i := range out {
-		out[i].Time = kept(out[i].Time)
+		out[i].Time = store.Kept(out[i].Time)
 	}
 	return out
 }

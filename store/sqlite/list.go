@@ -249,13 +249,13 @@ func (q *search) visit(ctx context.Context, tx *sql.Tx, h header) error {
 	if !mayHave(h.seen, q.attrs) || !mayHave(h.words, q.words) && !q.commented[h.n] {
 		return nil
 	}
-	docs, err := chunkDocs(ctx, tx, h.n, h.count)
+	rows, err := chunkRows(ctx, tx, h.n, h.count)
 	if err != nil {
 		return fmt.Errorf("chunk %d: %w", h.n, err)
 	}
 	var bodies [][]byte
-	for i, doc := range docs {
-		x, err := q.candidate(doc)
+	for i, row := range rows {
+		x, err := q.candidate(row)
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", h.n, err)
 		}
@@ -279,14 +279,14 @@ func (q *search) visit(ctx context.Context, tx *sql.Tx, h header) error {
 
 // candidate decodes an exchange if it matches but for the words, else it returns
 // nil. Most that do not match are told by the bytes that they lack.
-func (q *search) candidate(doc []byte) (*store.Exchange, error) {
+func (q *search) candidate(row []byte) (*store.Exchange, error) {
 	for _, value := range q.quoted {
-		if !bytes.Contains(doc, value) {
+		if !bytes.Contains(row, value) {
 			return nil, nil
 		}
 	}
 	x := new(store.Exchange)
-	if err := json.Unmarshal(doc, x); err != nil {
+	if err := json.Unmarshal(row, x); err != nil {
 		return nil, fmt.Errorf("%w: %v", errDamaged, err)
 	}
 	if !q.matches(x) {
@@ -333,7 +333,7 @@ func (q *search) says(x *store.Exchange, request, response []byte) bool {
 	t := newTerms()
 	whole := *x
 	whole.Request, whole.Response = request, response
-	addExchangeWords(t, &whole, 0)
+	addExchangeWords(t, &slot{x: &whole}, 0)
 	commented := q.comments[x.ID]
 	for i, h := range q.words {
 		if commented&(1<<i) == 0 && !t.has(h) {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -21,11 +20,6 @@ const (
 
 // maxExpanded bounds what a damaged length may make the decoder allocate.
 const maxExpanded = 128 << 20
-
-// squeeze compresses b, with a checksum. S2 costs a quarter of the time of
-// zstd's fastest level here for half again its size, keeps no state between
-// calls, and opens faster (docs/decisions.md has the figures).
-func squeeze(b []byte) []byte { return sealBytes(s2.Encode(nil, b)) }
 
 // expand undoes squeeze. Damage is found by the checksum before anything is
 // decoded.
@@ -53,85 +47,90 @@ type chunk struct {
 	seen, words   []byte
 }
 
-// slot is an exchange made ready: normalized, encoded, sharing nothing with the
-// caller's but the bodies until the chunk is sealed.
+// slot is an exchange with its row. Both belong to whoever made it until the
+// chunk is sealed.
 type slot struct {
-	x     store.Exchange
-	facts []byte
+	x   *store.Exchange
+	row []byte
 }
 
-// newSlot brings an exchange into the form that is kept.
-func newSlot(x *store.Exchange) (slot, error) {
-	if x == nil {
-		return slot{}, errors.New("exchange is nil")
-	}
-	s := slot{x: *x}
-	y := &s.x
-	if y.ID == "" || y.App == "" {
-		return s, fmt.Errorf("exchange %q of app %q: id and app must be set", y.ID, y.App)
-	}
-	y.Time, y.Facts.Now = kept(y.Time), kept(y.Facts.Now)
-	y.Query, y.Answer = cut(y.Query, store.MaxQueryBytes), cut(y.Answer, store.MaxCopyBytes)
-	y.Request, y.Response = y.Request[:min(len(y.Request), store.MaxBodyBytes)], y.Response[:min(len(y.Response), store.MaxBodyBytes)]
-	bare := *y
-	bare.Request, bare.Response = nil, nil
-	var err error
-	if s.facts, err = json.Marshal(&bare); err != nil {
-		return s, fmt.Errorf("exchange %q: %w", y.ID, err)
-	}
-	return s, nil
-}
+func (s *slot) request() []byte  { return s.x.Request[:min(len(s.x.Request), store.MaxBodyBytes)] }
+func (s *slot) response() []byte { return s.x.Response[:min(len(s.x.Response), store.MaxBodyBytes)] }
 
 // size is what the slot adds to a chunk, in bytes before compression.
-func (s *slot) size() int { return len(s.facts) + len(s.x.Request) + len(s.x.Response) }
+func (s *slot) size() int { return len(s.row) + len(s.request()) + len(s.response()) }
 
-// scratch is what pack works in; it is used again and again.
+// scratch is what encoding and packing work in; it is used again and again, so
+// that logging leaves little behind but what is written.
 type scratch struct {
-	facts, bodies []byte
-	seen, words   *terms
+	rows, facts, bodies []byte
+	packed              []byte
+	seen, words         *terms
 }
 
 var scratches = sync.Pool{New: func() any { return &scratch{seen: newTerms(), words: newTerms()} }}
 
-// maxScratch is the largest buffer that is kept for the next chunk, in bytes.
-const maxScratch = 2 << 20
+// maxScratch is the most that the buffers may hold to be kept for the next
+// chunk, in bytes.
+const maxScratch = 4 << 20
 
-func (w *scratch) reset() {
-	if cap(w.facts)+cap(w.bodies) > maxScratch {
-		w.facts, w.bodies = nil, nil
+// release gives the scratch to the next who packs.
+func (w *scratch) release() {
+	if cap(w.rows)+cap(w.facts)+cap(w.bodies)+cap(w.packed) <= maxScratch {
+		scratches.Put(w)
 	}
+}
+
+// pack makes a chunk of the slots. It shares nothing with them.
+func (w *scratch) pack(slots []slot) *chunk {
+	c := &chunk{ids: exchangeKeys(slots)}
 	w.facts, w.bodies = w.facts[:0], w.bodies[:0]
 	w.seen.reset()
 	w.words.reset()
-}
-
-// pack makes a chunk of the slots.
-func pack(slots []slot) *chunk {
-	c := &chunk{ids: make([]any, len(slots))}
-	w := scratches.Get().(*scratch)
-	defer scratches.Put(w)
-	w.reset()
 	var request, response []byte // of the slot before
 	for i := range slots {
 		s := &slots[i]
-		shared := commonPrefix(request, s.x.Request)
 		at := s.x.Time.UnixMilli()
 		if i == 0 {
 			c.first, c.last = at, at
 		}
 		c.first, c.last = min(c.first, at), max(c.last, at)
-		c.ids[i] = exchangeKey(s.x.ID)
-		w.facts = append(binary.AppendUvarint(w.facts, uint64(len(s.facts))), s.facts...)
-		w.bodies = appendBody(w.bodies, s.x.Request, shared)
-		w.bodies = appendBody(w.bodies, s.x.Response, commonPrefix(response, s.x.Response))
-		addAttributes(w.seen, &s.x)
-		addExchangeWords(w.words, &s.x, shared)
-		request, response = s.x.Request, s.x.Response
+		w.facts = append(binary.AppendUvarint(w.facts, uint64(len(s.row))), s.row...)
+		shared := commonPrefix(request, s.request())
+		w.bodies = appendBody(w.bodies, s.request(), shared)
+		w.bodies = appendBody(w.bodies, s.response(), commonPrefix(response, s.response()))
+		addAttributes(w.seen, s.x)
+		addExchangeWords(w.words, s, shared)
+		request, response = s.request(), s.response()
 	}
 	c.plain = len(w.facts) + len(w.bodies)
 	c.seen, c.words = w.seen.filter(), w.words.filter()
-	c.facts, c.bodies = squeeze(w.facts), squeeze(w.bodies)
+	c.facts, c.bodies = w.squeeze(w.facts), w.squeeze(w.bodies)
 	return c
+}
+
+// pack makes a chunk of the slots. It shares nothing with them.
+func pack(slots []slot) *chunk {
+	w := scratches.Get().(*scratch)
+	defer w.release()
+	return w.pack(slots)
+}
+
+// squeeze compresses b, with a checksum. S2 costs a quarter of the time of
+// zstd's fastest level here for half again its size, keeps no state between
+// calls, and opens faster (docs/decisions.md has the figures).
+func (w *scratch) squeeze(b []byte) []byte {
+	if n := s2.MaxEncodedLen(len(b)); cap(w.packed) < n {
+		w.packed = make([]byte, n)
+	}
+	return sealBytes(s2.Encode(w.packed[:cap(w.packed)], b))
+}
+
+// squeeze is the same with a scratch of its own.
+func squeeze(b []byte) []byte {
+	w := scratches.Get().(*scratch)
+	defer w.release()
+	return w.squeeze(b)
 }
 
 // appendBody writes a body without what it shares with the one before: system
@@ -182,21 +181,8 @@ func parts(b []byte, n int) ([][]byte, error) {
 	return out, nil
 }
 
-// openFacts decodes a chunk's exchanges, without bodies.
-func openFacts(data []byte, n int) ([]*store.Exchange, error) {
-	slots, err := openSlots(data, n)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*store.Exchange, n)
-	for i := range slots {
-		out[i] = &slots[i].x
-	}
-	return out, nil
-}
-
-// openDocs returns a chunk's exchanges as they were encoded, without bodies.
-func openDocs(data []byte, n int) ([][]byte, error) {
+// openRows returns the rows of a chunk's exchanges.
+func openRows(data []byte, n int) ([][]byte, error) {
 	b, err := expand(data, logFile)
 	if err != nil {
 		return nil, err
@@ -204,21 +190,36 @@ func openDocs(data []byte, n int) ([][]byte, error) {
 	return parts(b, n)
 }
 
-// openSlots decodes a chunk's exchanges and keeps their encoded form, so that
-// they can be packed again. Bodies are not filled in.
-func openSlots(data []byte, n int) ([]slot, error) {
-	docs, err := openDocs(data, n)
+// openFacts decodes a chunk's exchanges, without bodies, and keeps their rows.
+func openFacts(data []byte, n int) ([]slot, error) {
+	rows, err := openRows(data, n)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]slot, n)
-	for i, doc := range docs {
-		out[i].facts = doc
-		if err := json.Unmarshal(doc, &out[i].x); err != nil {
+	for i, row := range rows {
+		out[i] = slot{new(store.Exchange), row}
+		if err := json.Unmarshal(row, out[i].x); err != nil {
 			return nil, fmt.Errorf("%w: %v", errDamaged, err)
 		}
 	}
 	return out, nil
+}
+
+// openSlots is openFacts with bodies, so that the exchanges can be packed again.
+func openSlots(facts, bodies []byte, n int) ([]slot, error) {
+	slots, err := openFacts(facts, n)
+	if err != nil {
+		return nil, err
+	}
+	bs, err := openBodies(bodies, n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range slots {
+		slots[i].x.Request, slots[i].x.Response = bs[2*i], bs[2*i+1]
+	}
+	return slots, nil
 }
 
 // openBodies returns request and response of each slot, one after the other.

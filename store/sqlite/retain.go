@@ -83,18 +83,7 @@ func (s *Store) slots(ctx context.Context, c held) ([]slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	slots, err := openSlots(facts, c.count)
-	if err != nil {
-		return nil, err
-	}
-	bs, err := openBodies(bodies, c.count)
-	if err != nil {
-		return nil, err
-	}
-	for i := range slots {
-		slots[i].x.Request, slots[i].x.Response = bs[2*i], bs[2*i+1]
-	}
-	return slots, nil
+	return openSlots(facts, bodies, c.count)
 }
 
 // expireChunk deletes the chunk's exchanges but for those with feedback, which
@@ -116,7 +105,7 @@ func (s *Store) expireChunk(ctx context.Context, c held) error {
 	defer s.protect.Unlock()
 	var keep []slot
 	for i := range slots {
-		judged, err := s.judged(ctx, &slots[i].x)
+		judged, err := s.judged(ctx, slots[i].x)
 		if err != nil {
 			return err
 		}
@@ -164,14 +153,14 @@ func dropWhole(ctx context.Context, w *writer, c held) error {
 	if err := w.one(ctx, []any{&facts}, `SELECT data FROM facts WHERE chunk = ?`, c.n); err != nil && !isNotFound(err) {
 		return err
 	}
-	xs, err := openFacts(facts, c.count)
+	slots, err := openFacts(facts, c.count)
 	if err != nil { // damaged: its keys are found the slow way
 		if _, err := w.exec(ctx, `DELETE FROM exchange WHERE app = ? AND chunk = ?`, c.app, c.n); err != nil {
 			return err
 		}
 	}
-	for _, x := range xs {
-		if _, err := w.exec(ctx, `DELETE FROM exchange WHERE app = ? AND id = ? AND chunk = ?`, c.app, exchangeKey(x.ID), c.n); err != nil {
+	for _, s := range slots {
+		if _, err := w.exec(ctx, `DELETE FROM exchange WHERE app = ? AND id = ? AND chunk = ?`, c.app, exchangeKey(s.x.ID), c.n); err != nil {
 			return err
 		}
 	}

@@ -186,17 +186,18 @@ const maxWordBytes = 64
 // addExchangeWords adds the words that a search finds the exchange by. The first
 // shared bytes of the request are those of the exchange before it in the chunk,
 // whose words are in the set already: they are not read again.
-func addExchangeWords(t *terms, x *store.Exchange, shared int) {
-	for shared > 0 && x.Request[shared-1] != ' ' { // back to the start of the word
+func addExchangeWords(t *terms, s *slot, shared int) {
+	request := s.request()
+	for shared > 0 && request[shared-1] != ' ' { // back to the start of the word
 		shared--
 	}
-	addWords(t, x.Request[shared:], true)
-	if x.Answer != "" {
-		addWords(t, []byte(x.Answer), false)
+	addWords(t, request[shared:], true)
+	if answer := store.Cut(s.x.Answer, store.MaxCopyBytes); answer != "" {
+		addWords(t, []byte(answer), false)
 	} else {
-		addWords(t, x.Response, true)
+		addWords(t, s.response(), true)
 	}
-	addWords(t, []byte(x.Query), false)
+	addWords(t, []byte(store.Cut(s.x.Query, store.MaxQueryBytes)), false)
 }
 
 // classes says what an ASCII byte is to a word: 0 ends it, else the byte that
