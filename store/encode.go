@@ -215,7 +215,7 @@ func (e *encoder) close(start int) {
 
 // time appends t as it is kept.
 func (e *encoder) time(field string, t time.Time) {
-	t = Kept(t)
+	t = KeptTime(t)
 	if y := t.Year(); (y < 0 || y > 9999) && e.err == nil {
 		e.err = errors.New("a time outside of the years 0 to 9999")
 	}
@@ -299,24 +299,4 @@ func appendEscape(b []byte, c byte) []byte {
 		return append(b, '\\', 'f')
 	}
 	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-}
-
-// Kept is a time as stores keep it: UTC, whole milliseconds. The zero time stays
-// zero.
-func Kept(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Truncate(time.Millisecond)
-}
-
-// Cut shortens s to at most n bytes without breaking a character.
-func Cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

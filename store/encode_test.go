@@ -96,7 +96,7 @@ func TestExchange_AppendRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.Time, x.Facts.Now, x.Request, x.Response = Kept(x.Time), Kept(x.Facts.Now), nil, nil
+		x.Time, x.Facts.Now, x.Request, x.Response = KeptTime(x.Time), KeptTime(x.Facts.Now), nil, nil
 		want, err := json.Marshal(x)
 		if err != nil {
 			t.Fatal(err)

@@ -2,10 +2,7 @@ package redis
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the script
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -44,7 +41,7 @@ func (s *Store) AddAudit(ctx context.Context, a store.Audit) error {
 	if err := s.check(ctx, a.App); err != nil {
 		return err
 	}
-	own, err := cloneAudit(a)
+	own, err := a.Kept()
 	if err != nil {
 		return err
 	}
@@ -59,36 +56,6 @@ func (s *Store) AddAudit(ctx context.Context, a store.Audit) error {
 		s.changes.kick()
 	}
 	return err
-}
-
-// cloneAudit copies an entry so that the caller's stays the caller's.
-func cloneAudit(a store.Audit) (store.Audit, error) {
-	a.Time = kept(a.Time)
-	b, err := json.Marshal(&a)
-	if err != nil {
-		return a, fmt.Errorf("audit entry %q: %w", a.Action, err)
-	}
-	var c store.Audit
-	err = json.Unmarshal(b, &c)
-	return c, err
-}
-
-func ownAudits(c store.Changes) ([]store.Audit, error) {
-	var out []store.Audit
-	for _, a := range c.Audits {
-		if a.App == "" {
-			a.App = c.App
-		}
-		if a.App != c.App {
-			return nil, fmt.Errorf("audit entry of app %q in changes of app %q", a.App, c.App)
-		}
-		own, err := cloneAudit(a)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, own)
-	}
-	return out, nil
 }
 
 // audited runs a change that appends the entries, again when the trail grew
@@ -129,14 +96,12 @@ func (s *Store) chain(ctx context.Context, app string, entries []store.Audit) (a
 	}
 	tail := auditTail{From: &last}
 	for _, a := range entries {
-		number++
-		a.Number, a.Previous, a.Hash = number, hash, ""
-		b, err := json.Marshal(&a)
+		tied, doc, err := a.Tied(number, hash)
 		if err != nil {
-			return auditTail{}, fmt.Errorf("audit entry %q: %w", a.Action, err)
+			return auditTail{}, err
 		}
-		hash = chainHash(a.Previous, b)
-		tail.Audits = append(tail.Audits, auditEntry{number, hash + " " + string(b)})
+		number, hash = tied.Number, tied.Hash
+		tail.Audits = append(tail.Audits, auditEntry{number, hash + " " + string(doc)})
 	}
 	tail.To = strconv.FormatInt(number, 10) + " " + hash
 	return tail, nil
@@ -166,15 +131,6 @@ func parseAuditHead(last string) (number int64, hash string, err error) {
 	return number, hash, nil
 }
 
-// chainHash is the hash of an entry: hex SHA-256 over the hash before and the
-// entry's JSON without its own hash (security reference, section 7.4).
-func chainHash(previous string, b []byte) string {
-	h := sha256.New()
-	h.Write([]byte("heed-audit-v1\n" + previous + "\n"))
-	h.Write(b)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // readAudits reads the entries with the numbers from..to, either way round. A
 // missing one is "".
 func (s *Store) readAudits(ctx context.Context, app string, numbers []string) ([]string, error) {
@@ -197,7 +153,7 @@ func (s *Store) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit,
 	if err := s.check(ctx, f.App); err != nil {
 		return nil, "", err
 	}
-	at, _, more, err := parseCursor(f.After)
+	at, _, more, err := store.ParseCursor(f.After)
 	if err != nil {
 		return nil, "", err
 	}
@@ -212,7 +168,7 @@ func (s *Store) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit,
 	if more {
 		number = min(number, at-1)
 	}
-	limit := page(f.Limit)
+	limit := store.PageSize(f.Limit)
 	var out []store.Audit
 	for number > 0 {
 		var numbers []string
@@ -233,7 +189,7 @@ func (s *Store) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit,
 				continue
 			}
 			if len(out) == limit {
-				return out, cursor(out[limit-1].Number, ""), nil
+				return out, store.Cursor(out[limit-1].Number, ""), nil
 			}
 			a.Hash = hash
 			out = append(out, a)
@@ -255,9 +211,8 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 	if err != nil {
 		return 1, nil // the end itself was changed
 	}
-	previous := ""
+	chain := store.Chain{App: app}
 	for n := int64(1); n <= end; {
-		first := n
 		var numbers []string
 		for ; n <= end && len(numbers) < scanPage; n++ {
 			numbers = append(numbers, strconv.FormatInt(n, 10))
@@ -266,20 +221,13 @@ func (s *Store) VerifyAudit(ctx context.Context, app string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		for i, doc := range docs {
-			number := first + int64(i)
-			hash, b, _ := strings.Cut(doc, " ")
-			var a store.Audit
-			ok := json.Unmarshal([]byte(b), &a) == nil && a.Number == number && a.App == app && a.Previous == previous &&
-				chainHash(previous, []byte(b)) == hash
-			if !ok {
-				return number, nil
-			}
-			previous = hash
+		for _, entry := range docs {
+			hash, doc, _ := strings.Cut(entry, " ")
+			chain.Next([]byte(doc), hash)
 		}
 	}
-	if previous != endHash {
-		return end + 1, nil
+	if bad := chain.Broken(end, endHash); bad != 0 {
+		return bad, nil
 	}
 	return s.beyond(ctx, app, end)
 }

@@ -1,14 +1,10 @@
 package redis
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"heed/store"
 )
@@ -19,58 +15,6 @@ func decode(doc, what string, v any) error {
 		return fmt.Errorf("%s: %w: %v", what, store.ErrCorrupt, err)
 	}
 	return nil
-}
-
-// kept is a time as the store keeps it: UTC, whole milliseconds. The zero time
-// stays zero.
-func kept(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.UTC().Truncate(time.Millisecond)
-}
-
-// page is the number of items that a filter's limit asks for.
-func page(limit int) int {
-	if limit <= 0 {
-		return store.DefaultPage
-	}
-	return min(limit, store.MaxPage)
-}
-
-// A cursor is where a page ended: a number and an id, opaque to callers.
-func cursor(n int64, id string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(n, 36) + "." + id))
-}
-
-// parseCursor reads what cursor wrote; ok is false for "".
-// What cursor did not write is store.ErrCursor.
-func parseCursor(c string) (n int64, id string, ok bool, err error) {
-	if c == "" {
-		return 0, "", false, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(c)
-	if err == nil {
-		var num string
-		if num, id, ok = strings.Cut(string(b), "."); ok {
-			n, err = strconv.ParseInt(num, 36, 64)
-		}
-	}
-	if err != nil || !ok {
-		return 0, "", false, fmt.Errorf("cursor %q: %w", c, store.ErrCursor)
-	}
-	return n, id, true, nil
-}
-
-// cut shortens s to at most n bytes without breaking a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // maxSearchWords bounds the words of one search; further ones are left out.

@@ -127,7 +127,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 	if err := s.check(ctx, f.App); err != nil {
 		return nil, "", err
 	}
-	at, id, more, err := parseCursor(f.After)
+	at, id, more, err := store.ParseCursor(f.After)
 	if err != nil {
 		return nil, "", err
 	}
@@ -135,7 +135,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 	if strings.TrimSpace(f.Text) != "" && len(words) == 0 {
 		return nil, "", nil
 	}
-	limit := page(f.Limit)
+	limit := store.PageSize(f.Limit)
 	var out []*store.Feedback
 	w := walk{key: s.base(f.App) + feedbackIndex(f), at: at, id: id, more: more}
 	for {
@@ -153,7 +153,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 			}
 			if len(out) == limit {
 				last := out[limit-1]
-				return out, cursor(last.Time.UnixMilli(), last.ID), nil
+				return out, store.Cursor(last.Time.UnixMilli(), last.ID), nil
 			}
 			out = append(out, r)
 		}

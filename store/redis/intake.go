@@ -1,20 +1,14 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"heed/store"
 )
-
-// maxFeedbackBytes bounds one record as JSON: three texts of MaxTextBytes, with
-// room for escapes, labels and template answers. Larger ones are ErrTooLarge.
-const maxFeedbackBytes = 96 << 10
 
 // AddFeedback implements store.Store. The record is in the local journal before
 // it returns. While the server answers, it decides about key and id; while it
@@ -53,7 +47,7 @@ func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feed
 		s.metrics.journaled.Inc()
 		return clone(&stored), true, nil
 	case verdict[0] == "reused":
-		return nil, false, reused(it.f)
+		return nil, false, it.f.Reused()
 	case verdict[0] == "first":
 		old, err := s.FeedbackByID(ctx, f.App, verdict[1])
 		return old, false, err
@@ -61,39 +55,13 @@ func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feed
 	return clone(&stored), true, nil
 }
 
-func reused(f *store.Feedback) error {
-	if f.Key != "" {
-		return fmt.Errorf("feedback %q: %w", f.Key, store.ErrReused)
-	}
-	return fmt.Errorf("feedback %q: %w", f.ID, store.ErrReused)
-}
-
 // newAddition makes the journal's item; it shares nothing with f.
 func newAddition(f *store.Feedback) (*item, error) {
-	own := *f
-	own.ID = cmp.Or(own.ID, store.NewID())
-	if own.Time.IsZero() {
-		own.Time = time.Now()
-	}
-	own.Time = kept(own.Time)
-	own.Retracted, own.SupersededBy, own.Link = time.Time{}, "", nil
-	for name, text := range map[string]string{"comment": f.Comment, "applies_when": f.When, "correction": f.Correction} {
-		if len(text) > store.MaxTextBytes {
-			return nil, fmt.Errorf("feedback %s has %d bytes, at most %d: %w", name, len(text), store.MaxTextBytes, store.ErrTooLarge)
-		}
-	}
-	doc, err := json.Marshal(&own)
+	stored, doc, err := f.Kept()
 	if err != nil {
-		return nil, fmt.Errorf("feedback: %w", err)
-	}
-	if len(doc) > maxFeedbackBytes {
-		return nil, fmt.Errorf("feedback has %d bytes as JSON, at most %d: %w", len(doc), maxFeedbackBytes, store.ErrTooLarge)
-	}
-	stored := new(store.Feedback)
-	if err := json.Unmarshal(doc, stored); err != nil {
 		return nil, err
 	}
-	return newItem(line{Token: store.NewID(), App: own.App, Feedback: doc}, stored)
+	return newItem(line{Token: store.NewID(), App: stored.App, Feedback: doc}, stored)
 }
 
 func clone(f *store.Feedback) *store.Feedback {
@@ -123,7 +91,7 @@ func (s *Store) admit(it *item) (first *item, err error) {
 			if old.f.Digest == it.f.Digest {
 				return old, nil
 			}
-			return nil, reused(it.f)
+			return nil, it.f.Reused()
 		}
 	}
 	if o.byID[[2]string{it.line.App, it.f.ID}] != nil {
@@ -178,7 +146,7 @@ func (s *Store) repeat(ctx context.Context, f *store.Feedback, first *item) (*st
 	case ctx.Err() != nil:
 		return nil, false, ctx.Err()
 	case verdict != nil && verdict[0] == "reused":
-		return nil, false, reused(first.f)
+		return nil, false, first.f.Reused()
 	case verdict != nil && verdict[0] == "first":
 		old, err := s.FeedbackByID(ctx, first.line.App, verdict[1])
 		return old, false, err

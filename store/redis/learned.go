@@ -33,17 +33,8 @@ func learnedByID[T any](ctx context.Context, s *Store, kind, app, id string) (*T
 
 // Proposals implements store.Store.
 func (s *Store) Proposals(ctx context.Context, f store.ProposalFilter) ([]*store.Proposal, string, error) {
-	keep := func(p *store.Proposal) bool { return f.Rule == "" || namesRule(p, f.Rule) }
+	keep := func(p *store.Proposal) bool { return f.Rule == "" || slices.Contains(p.RuleIDs(), f.Rule) }
 	return learnedPage(ctx, s, "p", string(f.State), f.App, f.Limit, f.After, keep)
-}
-
-func namesRule(p *store.Proposal, id string) bool {
-	for _, op := range p.Ops {
-		if slices.Contains(op.IDs, id) || op.Rule != nil && op.Rule.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 // Findings implements store.Store.
@@ -55,7 +46,7 @@ func learnedPage[T any](ctx context.Context, s *Store, kind, state, app string, 
 	if err := s.check(ctx, app); err != nil {
 		return nil, "", err
 	}
-	at, _, more, err := parseCursor(after)
+	at, _, more, err := store.ParseCursor(after)
 	if err != nil {
 		return nil, "", err
 	}
@@ -66,7 +57,7 @@ func learnedPage[T any](ctx context.Context, s *Store, kind, state, app string, 
 	if state != "" {
 		key += ":" + state
 	}
-	limit = page(limit)
+	limit = store.PageSize(limit)
 	var out []*T
 	var last int64
 	for {
@@ -88,7 +79,7 @@ func learnedPage[T any](ctx context.Context, s *Store, kind, state, app string, 
 				continue
 			}
 			if len(out) == limit {
-				return out, cursor(last, ""), nil
+				return out, store.Cursor(last, ""), nil
 			}
 			out, last = append(out, v), at
 		}

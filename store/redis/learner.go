@@ -41,7 +41,7 @@ func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	limit = page(limit)
+	limit = store.PageSize(limit)
 	apps, err := s.appsWithWork(ctx)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (s *Store) Commit(ctx context.Context, c store.Changes) error {
 	if err != nil {
 		return err
 	}
-	audits, err := ownAudits(c)
+	audits, err := c.KeptAudits()
 	if err != nil {
 		return err
 	}
@@ -221,9 +221,8 @@ func (s *Store) newTurn(c store.Changes) (*turn, error) {
 			e.Due = max(1, h.RetryAt.UnixMilli())
 		}
 		if h.Link != nil {
-			l := *h.Link
-			l.Time, l.Query, l.Answer = kept(l.Time), cut(l.Query, store.MaxCopyBytes), cut(l.Answer, store.MaxCopyBytes)
-			b, err := json.Marshal(&l)
+			l := h.Link.Kept()
+			b, err := json.Marshal(l)
 			if err != nil {
 				return nil, fmt.Errorf("link of feedback %q: %w", h.Feedback, err)
 			}
@@ -249,13 +248,11 @@ func (s *Store) newTurn(c store.Changes) (*turn, error) {
 }
 
 func encodeProposal(p *store.Proposal, app string) (learned, error) {
-	if p.App != app || p.ID == "" {
-		return learned{}, fmt.Errorf("proposal %q of app %q in changes of app %q: want an id and the same app", p.ID, p.App, app)
+	c, err := p.Kept(app)
+	if err != nil {
+		return learned{}, err
 	}
-	c := *p
-	c.Created, c.Updated, c.DecidedAt, c.Until = kept(p.Created), kept(p.Updated), kept(p.DecidedAt), kept(p.Until)
-	c.Evidence = keptEvidence(p.Evidence)
-	doc, err := json.Marshal(&c)
+	doc, err := json.Marshal(c)
 	if err != nil {
 		return learned{}, fmt.Errorf("proposal %q: %w", p.ID, err)
 	}
@@ -263,23 +260,13 @@ func encodeProposal(p *store.Proposal, app string) (learned, error) {
 }
 
 func encodeFinding(f *store.Finding, app string) (learned, error) {
-	if f.App != app || f.ID == "" {
-		return learned{}, fmt.Errorf("finding %q of app %q in changes of app %q: want an id and the same app", f.ID, f.App, app)
+	c, err := f.Kept(app)
+	if err != nil {
+		return learned{}, err
 	}
-	c := *f
-	c.Created, c.Updated = kept(f.Created), kept(f.Updated)
-	c.Evidence = keptEvidence(f.Evidence)
-	doc, err := json.Marshal(&c)
+	doc, err := json.Marshal(c)
 	if err != nil {
 		return learned{}, fmt.Errorf("finding %q: %w", f.ID, err)
 	}
 	return learned{f.ID, f.Version, f.State, string(doc)}, nil
-}
-
-func keptEvidence(es []store.Evidence) []store.Evidence {
-	out := slices.Clone(es)
-	for i := range out {
-		out[i].Time = kept(out[i].Time)
-	}
-	return out
 }

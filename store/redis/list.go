@@ -24,12 +24,12 @@ func (s *Store) Exchanges(ctx context.Context, f store.ExchangeFilter) ([]*store
 		s.indexer.catchUp(ctx)
 		return s.opt.Index.Exchanges(ctx, f)
 	}
-	q := &search{s: s, f: f, limit: page(f.Limit), words: words(f.Text)}
+	q := &search{s: s, f: f, limit: store.PageSize(f.Limit), words: words(f.Text)}
 	if strings.TrimSpace(f.Text) != "" && len(q.words) == 0 {
 		return nil, "", nil
 	}
 	var err error
-	if q.afterAt, q.afterID, q.more, err = parseCursor(f.After); err != nil {
+	if q.afterAt, q.afterID, q.more, err = store.ParseCursor(f.After); err != nil {
 		return nil, "", err
 	}
 	if err := q.run(ctx); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Exchanges(ctx context.Context, f store.ExchangeFilter) ([]*store
 		return out, "", nil
 	}
 	last := out[len(out)-1]
-	return out, cursor(last.Time.UnixMilli(), last.ID), nil
+	return out, store.Cursor(last.Time.UnixMilli(), last.ID), nil
 }
 
 // search is one walk over an app's chunks, the one with the latest arrival first.
@@ -198,34 +198,7 @@ func (q *search) visit(ctx context.Context, chunk string) error {
 // matches checks everything but the words.
 func (q *search) matches(x *store.Exchange) bool {
 	at := x.Time.UnixMilli()
-	f := &q.f
-	switch {
-	case !f.Since.IsZero() && at < f.Since.UnixMilli():
-	case !f.Until.IsZero() && at >= f.Until.UnixMilli():
-	case q.more && (at > q.afterAt || at == q.afterAt && x.ID >= q.afterID):
-	case f.Step != "" && x.Facts.Step != f.Step:
-	case f.Session != "" && x.Session != f.Session:
-	case f.Unit != "" && x.Facts.Unit != f.Unit:
-	case f.User != "" && x.Facts.User != f.User:
-	case f.Alias != "" && x.Facts.Alias != f.Alias:
-	case f.Target != "" && x.Decision.Target.Upstream+"/"+x.Decision.Target.Model != f.Target:
-	case f.Outcome != "" && x.Outcome != f.Outcome:
-	case f.Failure != "" && !slices.Contains(x.Failures, f.Failure):
-	case f.Queries && x.Query == "":
-	case f.Rule != "" && !hasRule(x, f.Rule):
-	default:
-		return true
-	}
-	return false
-}
-
-func hasRule(x *store.Exchange, id string) bool {
-	for i := range x.Decision.Rules {
-		if x.Decision.Rules[i].ID == id {
-			return true
-		}
-	}
-	return false
+	return q.f.Matches(x) && (!q.more || at < q.afterAt || at == q.afterAt && x.ID < q.afterID)
 }
 
 // says checks that the exchange, with the comments on it, has every word.

@@ -3,7 +3,6 @@ package redis
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -27,25 +26,9 @@ type slot struct {
 }
 
 // newSlot cuts and encodes an exchange.
-func newSlot(x *store.Exchange) (slot, error) {
-	if x == nil {
-		return slot{}, errors.New("exchange is nil")
-	}
-	s := slot{x: *x}
-	y := &s.x
-	if y.ID == "" || y.App == "" {
-		return s, fmt.Errorf("exchange %q of app %q: id and app must be set", y.ID, y.App)
-	}
-	y.Time, y.Facts.Now = kept(y.Time), kept(y.Facts.Now)
-	y.Query, y.Answer = cut(y.Query, store.MaxQueryBytes), cut(y.Answer, store.MaxCopyBytes)
-	y.Request, y.Response = y.Request[:min(len(y.Request), store.MaxBodyBytes)], y.Response[:min(len(y.Response), store.MaxBodyBytes)]
-	bare := *y
-	bare.Request, bare.Response = nil, nil
-	var err error
-	if s.facts, err = json.Marshal(&bare); err != nil {
-		return s, fmt.Errorf("exchange %q: %w", y.ID, err)
-	}
-	return s, nil
+func newSlot(x *store.Exchange) (s slot, err error) {
+	s.x, s.facts, err = x.Kept()
+	return s, err
 }
 
 // size is what the slot adds to a chunk, in bytes before compression.

@@ -84,7 +84,7 @@ func (s *Store) Heads(ctx context.Context, app string, limit int) ([]store.HeadR
 		return nil, err
 	}
 	var epochs []string
-	for e := h.Epoch; e > 0 && len(epochs) < page(limit); e-- {
+	for e := h.Epoch; e > 0 && len(epochs) < store.PageSize(limit); e-- {
 		epochs = append(epochs, strconv.FormatUint(uint64(e), 10))
 	}
 	var docs []any
@@ -198,30 +198,12 @@ func (s *Store) Publish(ctx context.Context, app string, base rules.Epoch, set *
 }
 
 func (s *Store) newPublication(app string, base rules.Epoch, set *rules.Set, a store.Audit) (*publication, error) {
-	if set == nil || set.App != app {
-		return nil, fmt.Errorf("publish for app %q: the set is missing or of another app", app)
-	}
-	if a.App != "" && a.App != app {
-		return nil, fmt.Errorf("publish for app %q: the audit entry is of app %q", app, a.App)
-	}
-	if err := set.Validate(); err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
-	}
-	a.App = app
-	if a.Time.IsZero() {
-		a.Time = time.Now()
-	}
-	b := set.JSON()
-	own, err := rules.ParseSet(b)
+	own, audit, err := store.Publication(app, base, set, a)
 	if err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
-	}
-	p := &publication{arguments: s.arguments(app), Base: base, Hash: own.Hash(), Set: string(b), set: own}
-	a.Head = rules.Head{Epoch: base + 1, Hash: p.Hash}
-	if p.audit, err = cloneAudit(a); err != nil {
 		return nil, err
 	}
-	rec, err := json.Marshal(store.HeadRecord{Head: a.Head, Time: p.audit.Time, Actor: a.Actor, Action: a.Action, Rules: len(own.Rules)})
+	p := &publication{arguments: s.arguments(app), Base: base, Hash: own.Hash(), Set: string(own.JSON()), set: own, audit: audit}
+	rec, err := json.Marshal(store.HeadRecord{Head: audit.Head, Time: audit.Time, Actor: a.Actor, Action: a.Action, Rules: len(own.Rules)})
 	p.Record = string(rec)
 	return p, err
 }

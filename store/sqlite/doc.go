@@ -1,13 +1,10 @@
 package sqlite
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"strconv"
-	"strings"
 
 	"heed/store"
 )
@@ -57,36 +54,4 @@ func null(s string) any {
 		return nil
 	}
 	return s
-}
-
-// page is the number of items that a filter's limit asks for.
-func page(limit int) int {
-	if limit <= 0 {
-		return store.DefaultPage
-	}
-	return min(limit, store.MaxPage)
-}
-
-// A cursor is where a page ended: a number and an id, opaque to callers.
-func cursor(n int64, id string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(n, 36) + "." + id))
-}
-
-// parseCursor reads what cursor wrote; ok is false for "".
-// What cursor did not write is store.ErrCursor.
-func parseCursor(c string) (n int64, id string, ok bool, err error) {
-	if c == "" {
-		return 0, "", false, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(c)
-	if err == nil {
-		var num string
-		if num, id, ok = strings.Cut(string(b), "."); ok {
-			n, err = strconv.ParseInt(num, 36, 64)
-		}
-	}
-	if err != nil || !ok {
-		return 0, "", false, fmt.Errorf("cursor %q: %w", c, store.ErrCursor)
-	}
-	return n, id, true, nil
 }

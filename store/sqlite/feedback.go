@@ -10,10 +10,6 @@ import (
 	"heed/store"
 )
 
-// maxFeedbackBytes bounds one record as JSON: three texts of MaxTextBytes, with
-// room for escapes, labels and template answers. Larger ones are ErrTooLarge.
-const maxFeedbackBytes = 96 << 10
-
 // AddFeedback implements store.Store. A record without a time gets the present.
 func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feedback, bool, error) {
 	if err := s.check(ctx, f.App); err != nil {
@@ -45,31 +41,11 @@ type record struct {
 }
 
 func newRecord(f *store.Feedback) (*record, error) {
-	r := &record{f: *f}
-	if r.f.ID == "" {
-		r.f.ID = store.NewID()
-	}
-	if r.f.Time.IsZero() {
-		r.f.Time = time.Now()
-	}
-	r.f.Time = store.Kept(r.f.Time)
-	r.f.Retracted, r.f.SupersededBy, r.f.Link = time.Time{}, "", nil
-	for name, text := range map[string]string{"comment": f.Comment, "applies_when": f.When, "correction": f.Correction} {
-		if len(text) > store.MaxTextBytes {
-			return nil, fmt.Errorf("feedback %s has %d bytes, at most %d: %w", name, len(text), store.MaxTextBytes, store.ErrTooLarge)
-		}
-	}
-	var err error
-	if r.doc, err = seal(&r.f); err != nil {
-		return nil, fmt.Errorf("feedback: %w", err)
-	}
-	if len(r.doc) > maxFeedbackBytes {
-		return nil, fmt.Errorf("feedback has %d bytes as JSON, at most %d: %w", len(r.doc), maxFeedbackBytes, store.ErrTooLarge)
-	}
-	r.f = store.Feedback{}
-	if err := unsealJSON(r.doc, "feedback", &r.f); err != nil {
+	own, doc, err := f.Kept()
+	if err != nil {
 		return nil, err
 	}
+	r := &record{f: *own, doc: sealBytes(doc)}
 	r.words = feedbackWords(&r.f)
 	return r, nil
 }
@@ -85,7 +61,7 @@ func (r *record) insert(ctx context.Context, w *writer) error {
 			r.first = id
 			return nil
 		case err == nil:
-			return fmt.Errorf("feedback %q: %w", f.Key, store.ErrReused)
+			return f.Reused()
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
@@ -99,7 +75,7 @@ func (r *record) insert(ctx context.Context, w *writer) error {
 		f.App, f.ID, f.Time.UnixMilli(), null(f.Key), f.Digest, null(f.ExchangeID), null(f.ResponseID), null(f.Session),
 		null(f.User), f.Source, f.Bad(), f.Rating, r.doc)
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("feedback %q: %w", f.ID, store.ErrReused)
+		return f.Reused()
 	}
 	if err != nil {
 		return err
@@ -230,12 +206,12 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 	if f.Text != "" && len(terms) == 0 {
 		return nil, "", nil
 	}
-	at, id, more, err := parseCursor(f.After)
+	at, id, more, err := store.ParseCursor(f.After)
 	if err != nil {
 		return nil, "", err
 	}
 	w.addIf(more, "(at, id) < (?, ?)", at, id)
-	limit := page(f.Limit)
+	limit := store.PageSize(f.Limit)
 	var out []*store.Feedback
 	var next string
 	err = s.main.query(ctx, func(scan func(...any) error) error {
@@ -244,7 +220,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 			return err
 		}
 		if len(out) == limit {
-			next = cursor(out[limit-1].Time.UnixMilli(), out[limit-1].ID)
+			next = store.Cursor(out[limit-1].Time.UnixMilli(), out[limit-1].ID)
 			return nil
 		}
 		out = append(out, r.f)

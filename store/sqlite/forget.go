@@ -16,7 +16,7 @@ func (s *Store) Forget(ctx context.Context, app string, e store.Erased, a store.
 	if err := s.check(ctx, app); err != nil {
 		return err
 	}
-	own, err := cloneAudit(a)
+	own, err := a.Kept()
 	if err != nil {
 		return err
 	}
@@ -111,15 +111,7 @@ func emptyAudits(ctx context.Context, w *writer, by store.Audit, rests func(*rul
 		if err := json.Unmarshal(doc, &a); err != nil {
 			return fmt.Errorf("%s: audit entry: %w: %v", mainFile, store.ErrCorrupt, err)
 		}
-		found := false
-		for i, op := range a.Ops {
-			if op.Rule != nil && rests(op.Rule) {
-				found = true
-				a.Ops[i].Rule = &rules.Rule{ID: op.Rule.ID, Version: op.Rule.Version, App: op.Rule.App, State: op.Rule.State}
-			}
-		}
-		if found {
-			a.Emptied = true
+		if a.Empty(rests) {
 			emptied = append(emptied, a)
 		}
 		return nil

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +35,7 @@ func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store
 			rows = append(rows, r)
 			return err
 		}, `SELECT `+feedbackColumns+` FROM feedback WHERE due <= ? AND (claimed <= ? OR worker = ?) ORDER BY at, n LIMIT ?`,
-			now, now, worker, page(limit))
+			now, now, worker, store.PageSize(limit))
 		for _, r := range rows {
 			if err != nil {
 				return err
@@ -95,13 +94,11 @@ func newTurn(c store.Changes) (*turn, error) {
 			e.due = h.RetryAt.UnixMilli()
 		}
 		if h.Link != nil {
-			l := *h.Link
-			l.Time, l.Query, l.Answer = store.Kept(l.Time), store.Cut(l.Query, store.MaxCopyBytes), store.Cut(l.Answer, store.MaxCopyBytes)
+			e.link = h.Link.Kept()
 			var err error
-			if e.doc, err = seal(&l); err != nil {
+			if e.doc, err = seal(e.link); err != nil {
 				return nil, fmt.Errorf("link of feedback %q: %w", h.Feedback, err)
 			}
-			e.link = &l
 		}
 		t.handled = append(t.handled, e)
 	}
@@ -119,69 +116,33 @@ func newTurn(c store.Changes) (*turn, error) {
 		}
 		t.findings = append(t.findings, e)
 	}
-	for _, a := range c.Audits {
-		if a.App == "" {
-			a.App = c.App
-		}
-		if a.App != c.App {
-			return nil, fmt.Errorf("audit entry of app %q in changes of app %q", a.App, c.App)
-		}
-		b, err := cloneAudit(a)
-		if err != nil {
-			return nil, err
-		}
-		t.audits = append(t.audits, b)
-	}
-	return t, nil
+	var err error
+	t.audits, err = c.KeptAudits()
+	return t, err
 }
 
 func encodeProposal(p *store.Proposal, app string) (learned, error) {
-	if p.App != app {
-		return learned{}, fmt.Errorf("proposal %q of app %q in changes of app %q", p.ID, p.App, app)
+	c, err := p.Kept(app)
+	if err != nil {
+		return learned{}, err
 	}
-	if p.ID == "" {
-		return learned{}, fmt.Errorf("proposal without an id")
-	}
-	c := *p
-	c.Created, c.Updated, c.DecidedAt, c.Until = store.Kept(p.Created), store.Kept(p.Updated), store.Kept(p.DecidedAt), store.Kept(p.Until)
-	c.Evidence = keptEvidence(p.Evidence)
-	doc, err := seal(&c)
+	doc, err := seal(c)
 	if err != nil {
 		return learned{}, fmt.Errorf("proposal %q: %w", p.ID, err)
 	}
-	var ids []string
-	for _, o := range p.Ops {
-		ids = append(ids, o.IDs...)
-		if o.Rule != nil {
-			ids = append(ids, o.Rule.ID)
-		}
-	}
-	return learned{id: p.ID, state: string(p.State), rules: " " + strings.Join(ids, " ") + " ", version: p.Version, doc: doc}, nil
+	return learned{id: p.ID, state: string(p.State), rules: " " + strings.Join(p.RuleIDs(), " ") + " ", version: p.Version, doc: doc}, nil
 }
 
 func encodeFinding(f *store.Finding, app string) (learned, error) {
-	if f.App != app {
-		return learned{}, fmt.Errorf("finding %q of app %q in changes of app %q", f.ID, f.App, app)
+	c, err := f.Kept(app)
+	if err != nil {
+		return learned{}, err
 	}
-	if f.ID == "" {
-		return learned{}, fmt.Errorf("finding without an id")
-	}
-	c := *f
-	c.Created, c.Updated = store.Kept(f.Created), store.Kept(f.Updated)
-	c.Evidence = keptEvidence(f.Evidence)
-	doc, err := seal(&c)
+	doc, err := seal(c)
 	if err != nil {
 		return learned{}, fmt.Errorf("finding %q: %w", f.ID, err)
 	}
 	return learned{id: f.ID, state: f.State, version: f.Version, doc: doc}, nil
-}
-
-func keptEvidence(es []store.Evidence) []store.Evidence {
-	out := slices.Clone(es)
-	for i := range out {
-		out[i].Time = store.Kept(out[i].Time)
-	}
-	return out
 }
 
 func (t *turn) apply(ctx context.Context, w *writer) error {
@@ -320,12 +281,12 @@ func learnedPage[T any](ctx context.Context, s *Store, table string, w where, ap
 	if err := s.check(ctx, app); err != nil {
 		return nil, "", err
 	}
-	at, _, more, err := parseCursor(after)
+	at, _, more, err := store.ParseCursor(after)
 	if err != nil {
 		return nil, "", err
 	}
 	w.addIf(more, "changed < ?", at)
-	limit = page(limit)
+	limit = store.PageSize(limit)
 	var out []*T
 	var last int64
 	var next string
@@ -337,7 +298,7 @@ func learnedPage[T any](ctx context.Context, s *Store, table string, w where, ap
 			return err
 		}
 		if len(out) == limit {
-			next = cursor(last, "")
+			next = store.Cursor(last, "")
 			return nil
 		}
 		v := new(T)

@@ -63,7 +63,7 @@ func (s *Store) list(ctx context.Context, f store.ExchangeFilter, response strin
 	next := ""
 	if len(q.found) > q.limit {
 		last := out[len(out)-1]
-		next = cursor(last.Time.UnixMilli(), last.ID)
+		next = store.Cursor(last.Time.UnixMilli(), last.ID)
 	}
 	return out, next, nil
 }
@@ -92,7 +92,7 @@ type search struct {
 }
 
 func (s *Store) newSearch(ctx context.Context, f store.ExchangeFilter, response string) (*search, error) {
-	q := &search{s: s, f: f, response: response, limit: page(f.Limit), since: math.MinInt64, until: math.MaxInt64}
+	q := &search{s: s, f: f, response: response, limit: store.PageSize(f.Limit), since: math.MinInt64, until: math.MaxInt64}
 	if !f.Since.IsZero() {
 		q.since = f.Since.UnixMilli()
 	}
@@ -100,7 +100,7 @@ func (s *Store) newSearch(ctx context.Context, f store.ExchangeFilter, response 
 		q.until = f.Until.UnixMilli()
 	}
 	var err error
-	if q.afterAt, q.afterID, q.more, err = parseCursor(f.After); err != nil {
+	if q.afterAt, q.afterID, q.more, err = store.ParseCursor(f.After); err != nil {
 		return nil, err
 	}
 	for _, a := range []struct {
@@ -298,34 +298,8 @@ func (q *search) candidate(row []byte) (*store.Exchange, error) {
 // matches checks everything but the words.
 func (q *search) matches(x *store.Exchange) bool {
 	at := x.Time.UnixMilli()
-	f := &q.f
-	switch {
-	case at < q.since || at >= q.until:
-	case q.more && (at > q.afterAt || at == q.afterAt && x.ID >= q.afterID):
-	case f.Step != "" && x.Facts.Step != f.Step:
-	case f.Session != "" && x.Session != f.Session:
-	case f.Unit != "" && x.Facts.Unit != f.Unit:
-	case f.User != "" && x.Facts.User != f.User:
-	case f.Alias != "" && x.Facts.Alias != f.Alias:
-	case f.Target != "" && targetName(x) != f.Target:
-	case f.Outcome != "" && x.Outcome != f.Outcome:
-	case f.Failure != "" && !slices.Contains(x.Failures, f.Failure):
-	case f.Queries && x.Query == "":
-	case q.response != "" && x.ResponseID != q.response:
-	case f.Rule != "" && !hasRule(x, f.Rule):
-	default:
-		return true
-	}
-	return false
-}
-
-func hasRule(x *store.Exchange, id string) bool {
-	for i := range x.Decision.Rules {
-		if x.Decision.Rules[i].ID == id {
-			return true
-		}
-	}
-	return false
+	return q.f.Matches(x) && (q.response == "" || x.ResponseID == q.response) &&
+		(!q.more || at < q.afterAt || at == q.afterAt && x.ID < q.afterID)
 }
 
 // says checks that the exchange, with the comments on it, has every word.

@@ -42,7 +42,7 @@ func (s *Store) Heads(ctx context.Context, app string, limit int) ([]store.HeadR
 		h.Time = time.UnixMilli(at).UTC()
 		out = append(out, h)
 		return nil
-	}, `SELECT epoch, hash, at, actor, action, rules FROM head WHERE app = ? ORDER BY epoch DESC LIMIT ?`, app, page(limit))
+	}, `SELECT epoch, hash, at, actor, action, rules FROM head WHERE app = ? ORDER BY epoch DESC LIMIT ?`, app, store.PageSize(limit))
 	return out, err
 }
 
@@ -99,28 +99,11 @@ type publication struct {
 }
 
 func newPublication(app string, base rules.Epoch, set *rules.Set, a store.Audit) (*publication, error) {
-	if set == nil || set.App != app {
-		return nil, fmt.Errorf("publish for app %q: the set is missing or of another app", app)
-	}
-	if a.App != "" && a.App != app {
-		return nil, fmt.Errorf("publish for app %q: the audit entry is of app %q", app, a.App)
-	}
-	if err := set.Validate(); err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
-	}
-	a.App = app
-	if a.Time.IsZero() {
-		a.Time = time.Now()
-	}
-	b := set.JSON()
-	own, err := rules.ParseSet(b)
+	own, audit, err := store.Publication(app, base, set, a)
 	if err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
+		return nil, err
 	}
-	p := &publication{app: app, base: base, set: own, doc: sealBytes(b), head: rules.Head{Epoch: base + 1, Hash: own.Hash()}}
-	a.Head = p.head
-	p.audit, err = cloneAudit(a)
-	return p, err
+	return &publication{app: app, base: base, set: own, doc: sealBytes(own.JSON()), head: audit.Head, audit: audit}, nil
 }
 
 func (p *publication) apply(ctx context.Context, w *writer) error {

@@ -155,17 +155,13 @@ const (
 	byQuery // some value: a query was matched
 )
 
-func targetName(x *store.Exchange) string {
-	return x.Decision.Target.Upstream + "/" + x.Decision.Target.Model
-}
-
 func addAttributes(t *terms, x *store.Exchange) {
 	t.add(attribute(byStep, x.Facts.Step))
 	t.add(attribute(bySession, x.Session))
 	t.add(attribute(byUnit, x.Facts.Unit))
 	t.add(attribute(byUser, x.Facts.User))
 	t.add(attribute(byAlias, x.Facts.Alias))
-	t.add(attribute(byTarget, targetName(x)))
+	t.add(attribute(byTarget, x.Target()))
 	t.add(attribute(byOutcome, string(x.Outcome)))
 	t.add(attribute(byResponse, x.ResponseID))
 	for i := range x.Decision.Rules {
