@@ -244,13 +244,15 @@ func (e *encoder) float(field string, f float64, bits int) {
 func (e *encoder) text(field, s string) {
 	b := append(append(e.b, field...), '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := 0; ; {
+		for i < len(s) && plainByte[s[i]] {
+			i++
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if plainByte[c] {
-				i++
-				continue
-			}
 			b = append(b, s[start:i]...)
 			b = appendEscape(b, c)
 			i++
@@ -274,10 +276,10 @@ func (e *encoder) text(field, s string) {
 
 const hexDigits = "0123456789abcdef"
 
-// plainByte says which ASCII bytes stand for themselves in a JSON string that is
-// safe inside HTML.
-var plainByte = func() (plain [utf8.RuneSelf]bool) {
-	for c := range plain {
+// plainByte says which bytes are ASCII and stand for themselves in a JSON string
+// that is safe inside HTML.
+var plainByte = func() (plain [256]bool) {
+	for c := range utf8.RuneSelf {
 		plain[c] = c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 	}
 	return plain

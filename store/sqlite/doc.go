@@ -21,18 +21,27 @@ func seal(v any) ([]byte, error) {
 	return sealBytes(b), nil
 }
 
+// sealBytesHead is what sealing adds in front, in bytes.
+const sealBytesHead = 4
+
 func sealBytes(b []byte) []byte {
-	out := binary.LittleEndian.AppendUint32(make([]byte, 0, len(b)+4), crc32.Checksum(b, castagnoli))
-	return append(out, b...)
+	out := append(make([]byte, sealBytesHead, sealBytesHead+len(b)), b...)
+	sealInPlace(out)
+	return out
+}
+
+// sealInPlace fills in the checksum of what stands behind it.
+func sealInPlace(b []byte) {
+	binary.LittleEndian.PutUint32(b, crc32.Checksum(b[sealBytesHead:], castagnoli))
 }
 
 // unseal returns the bytes that were sealed; store.ErrCorrupt, naming what, when
 // they changed.
 func unseal(doc []byte, what string) ([]byte, error) {
-	if len(doc) < 4 || binary.LittleEndian.Uint32(doc) != crc32.Checksum(doc[4:], castagnoli) {
+	if len(doc) < sealBytesHead || binary.LittleEndian.Uint32(doc) != crc32.Checksum(doc[sealBytesHead:], castagnoli) {
 		return nil, fmt.Errorf("%s: %w: its checksum does not fit", what, store.ErrCorrupt)
 	}
-	return doc[4:], nil
+	return doc[sealBytesHead:], nil
 }
 
 // unsealJSON decodes a sealed document.

@@ -22,9 +22,11 @@ func (s *Store) WriteExchanges(ctx context.Context, xs []*store.Exchange) error 
 	for len(xs) > 0 {
 		part := xs[:min(len(xs), store.MaxBatchRecords)]
 		xs = xs[len(part):]
-		if err := s.log.change(ctx, quiet, newBatch(part, skipped).insert); err != nil {
-			return err
+		p := newPacker()
+		if err := s.log.change(ctx, quiet, p.batch(part, skipped).insert); err != nil {
+			return err // the change may still happen, and read what the packer holds
 		}
+		p.release()
 		s.dirty.Store(true)
 	}
 	if len(skipped.IDs) > 0 {
@@ -41,17 +43,14 @@ type appBatch struct {
 	chunks []*chunk
 }
 
-// newBatch packs the exchanges app by app, but for those that cannot be encoded.
-// It shares nothing with them.
-func newBatch(xs []*store.Exchange, skipped *store.SkippedError) batch {
-	w := scratches.Get().(*scratch)
-	defer w.release()
-	w.rows = w.rows[:0]
+// batch packs the exchanges app by app, but for those that cannot be encoded. It
+// shares nothing with them.
+func (p *packer) batch(xs []*store.Exchange, skipped *store.SkippedError) batch {
 	var order []string
 	byApp := map[string][]slot{}
 	known := make(map[[2]string]bool, len(xs))
 	for _, x := range xs {
-		s, err := w.newSlot(x)
+		s, err := p.newSlot(x)
 		if err != nil {
 			id := ""
 			if x != nil {
@@ -76,22 +75,22 @@ func newBatch(xs []*store.Exchange, skipped *store.SkippedError) batch {
 	for _, app := range order {
 		a := appBatch{app: app}
 		for _, slots := range split(byApp[app]) {
-			a.chunks = append(a.chunks, w.pack(slots))
+			a.chunks = append(a.chunks, p.pack(slots))
 		}
 		b = append(b, a)
 	}
 	return b
 }
 
-// newSlot encodes an exchange; its row stands in w.rows.
-func (w *scratch) newSlot(x *store.Exchange) (slot, error) {
+// newSlot encodes an exchange; its row stands in p.rows.
+func (p *packer) newSlot(x *store.Exchange) (slot, error) {
 	if x == nil {
 		return slot{}, errors.New("exchange is nil")
 	}
-	start := len(w.rows)
+	start := len(p.rows)
 	var err error
-	w.rows, err = x.AppendRow(w.rows)
-	return slot{x, w.rows[start:len(w.rows):len(w.rows)]}, err
+	p.rows, err = x.AppendRow(p.rows)
+	return slot{x, p.rows[start:len(p.rows):len(p.rows)]}, err
 }
 
 // split cuts slots into runs that fit a chunk.
@@ -173,7 +172,7 @@ func insertChunk(ctx context.Context, w *writer, app int64, c *chunk) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	again := pack(fresh)
+	again := new(packer).pack(fresh)
 	if n, err = writeChunk(ctx, w, app, again, 0); err != nil {
 		return err
 	}
@@ -260,22 +259,6 @@ func exchangeKey(id string) any {
 		return key
 	}
 	return id
-}
-
-// exchangeKeys are the keys of slots, in memory of their own.
-func exchangeKeys(slots []slot) []any {
-	keys := make([]any, len(slots))
-	b := make([]byte, 0, 16*len(slots))
-	for i := range slots {
-		n := len(b)
-		var ok bool
-		if b, ok = appendUUID(b, slots[i].x.ID); ok {
-			keys[i] = b[n:len(b):len(b)]
-		} else {
-			keys[i] = slots[i].x.ID
-		}
-	}
-	return keys
 }
 
 // appendUUID appends the 16 bytes of a UUID in its usual form; of anything else

@@ -304,10 +304,10 @@ func (q *search) matches(x *store.Exchange) bool {
 
 // says checks that the exchange, with the comments on it, has every word.
 func (q *search) says(x *store.Exchange, request, response []byte) bool {
-	t := newTerms()
+	var t terms
 	whole := *x
 	whole.Request, whole.Response = request, response
-	addExchangeWords(t, &slot{x: &whole}, 0)
+	addExchangeWords(&t, &slot{x: &whole}, 0)
 	commented := q.comments[x.ID]
 	for i, h := range q.words {
 		if commented&(1<<i) == 0 && !t.has(h) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -60,33 +61,41 @@ func (s *slot) response() []byte { return s.x.Response[:min(len(s.x.Response), s
 // size is what the slot adds to a chunk, in bytes before compression.
 func (s *slot) size() int { return len(s.row) + len(s.request()) + len(s.response()) }
 
-// scratch is what encoding and packing work in; it is used again and again, so
-// that logging leaves little behind but what is written.
-type scratch struct {
-	rows, facts, bodies []byte
-	packed              []byte
-	seen, words         *terms
+// packer makes chunks. Its memory is used again and again, so that logging leaves
+// nothing behind but what is written; chunks stand in it until release.
+type packer struct {
+	rows          []byte // of the exchanges that are about to be packed
+	facts, bodies []byte // of the chunk at hand, not compressed yet
+	seen, words   terms
+	sealed        []byte // parts of the chunks made so far
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{seen: newTerms(), words: newTerms()} }}
+var packers = sync.Pool{New: func() any { return new(packer) }}
 
-// maxScratch is the most that the buffers may hold to be kept for the next
-// chunk, in bytes.
-const maxScratch = 4 << 20
+// maxPacker is the most that a packer may hold to be used again, in bytes.
+const maxPacker = 8 << 20
 
-// release gives the scratch to the next who packs.
-func (w *scratch) release() {
-	if cap(w.rows)+cap(w.facts)+cap(w.bodies)+cap(w.packed) <= maxScratch {
-		scratches.Put(w)
+// newPacker is one that is at rest, or new.
+func newPacker() *packer {
+	p := packers.Get().(*packer)
+	p.rows, p.sealed = p.rows[:0], p.sealed[:0]
+	return p
+}
+
+// release gives the packer to the next one. Nobody may read its chunks any more;
+// a packer that is not released is garbage in the end.
+func (p *packer) release() {
+	if cap(p.rows)+cap(p.facts)+cap(p.bodies)+cap(p.sealed) <= maxPacker {
+		packers.Put(p)
 	}
 }
 
 // pack makes a chunk of the slots. It shares nothing with them.
-func (w *scratch) pack(slots []slot) *chunk {
-	c := &chunk{ids: exchangeKeys(slots)}
-	w.facts, w.bodies = w.facts[:0], w.bodies[:0]
-	w.seen.reset()
-	w.words.reset()
+func (p *packer) pack(slots []slot) *chunk {
+	c := &chunk{ids: p.keys(slots)}
+	p.facts, p.bodies = p.facts[:0], p.bodies[:0]
+	p.seen.reset()
+	p.words.reset()
 	var request, response []byte // of the slot before
 	for i := range slots {
 		s := &slots[i]
@@ -95,42 +104,59 @@ func (w *scratch) pack(slots []slot) *chunk {
 			c.first, c.last = at, at
 		}
 		c.first, c.last = min(c.first, at), max(c.last, at)
-		w.facts = append(binary.AppendUvarint(w.facts, uint64(len(s.row))), s.row...)
+		p.facts = append(binary.AppendUvarint(p.facts, uint64(len(s.row))), s.row...)
 		shared := commonPrefix(request, s.request())
-		w.bodies = appendBody(w.bodies, s.request(), shared)
-		w.bodies = appendBody(w.bodies, s.response(), commonPrefix(response, s.response()))
-		addAttributes(w.seen, s.x)
-		addExchangeWords(w.words, s, shared)
+		p.bodies = appendBody(p.bodies, s.request(), shared)
+		p.bodies = appendBody(p.bodies, s.response(), commonPrefix(response, s.response()))
+		addAttributes(&p.seen, s.x)
+		addExchangeWords(&p.words, s, shared)
 		request, response = s.request(), s.response()
 	}
-	c.plain = len(w.facts) + len(w.bodies)
-	c.seen, c.words = w.seen.filter(), w.words.filter()
-	c.facts, c.bodies = w.squeeze(w.facts), w.squeeze(w.bodies)
+	c.plain = len(p.facts) + len(p.bodies)
+	c.seen, c.words = p.filter(&p.seen), p.filter(&p.words)
+	c.facts, c.bodies = p.squeeze(p.facts), p.squeeze(p.bodies)
 	return c
-}
-
-// pack makes a chunk of the slots. It shares nothing with them.
-func pack(slots []slot) *chunk {
-	w := scratches.Get().(*scratch)
-	defer w.release()
-	return w.pack(slots)
 }
 
 // squeeze compresses b, with a checksum. S2 costs a quarter of the time of
 // zstd's fastest level here for half again its size, keeps no state between
 // calls, and opens faster (docs/decisions.md has the figures).
-func (w *scratch) squeeze(b []byte) []byte {
-	if n := s2.MaxEncodedLen(len(b)); cap(w.packed) < n {
-		w.packed = make([]byte, n)
-	}
-	return sealBytes(s2.Encode(w.packed[:cap(w.packed)], b))
+func (p *packer) squeeze(b []byte) []byte {
+	p.sealed = slices.Grow(p.sealed, sealBytesHead+s2.MaxEncodedLen(len(b)))
+	room := p.sealed[len(p.sealed):cap(p.sealed)]
+	n := sealBytesHead + len(s2.Encode(room[sealBytesHead:], b))
+	sealInPlace(room[:n])
+	return p.keep(n)
 }
 
-// squeeze is the same with a scratch of its own.
-func squeeze(b []byte) []byte {
-	w := scratches.Get().(*scratch)
-	defer w.release()
-	return w.squeeze(b)
+// filter is the Bloom filter of a set.
+func (p *packer) filter(t *terms) []byte {
+	n := filterLen(t.n())
+	p.sealed = slices.Grow(p.sealed, n)
+	t.filter(p.sealed[len(p.sealed) : len(p.sealed)+n])
+	return p.keep(n)
+}
+
+// keep takes the next n bytes of sealed into it.
+func (p *packer) keep(n int) []byte {
+	at := len(p.sealed)
+	p.sealed = p.sealed[:at+n]
+	return p.sealed[at : at+n : at+n]
+}
+
+// keys are the exchangeKeys of slots.
+func (p *packer) keys(slots []slot) []any {
+	keys := make([]any, len(slots))
+	for i := range slots {
+		at := len(p.sealed)
+		var ok bool
+		if p.sealed, ok = appendUUID(p.sealed, slots[i].x.ID); ok {
+			keys[i] = p.sealed[at:len(p.sealed):len(p.sealed)]
+		} else {
+			keys[i] = slots[i].x.ID
+		}
+	}
+	return keys
 }
 
 // appendBody writes a body without what it shares with the one before: system

@@ -249,7 +249,7 @@ func (s *Store) PutBlob(ctx context.Context, app string, b []byte) (string, erro
 		return "", fmt.Errorf("word statistics have %d bytes, at most %d: %w", len(b), store.MaxBlobBytes, store.ErrTooLarge)
 	}
 	hash := blobHash(b)
-	packed := squeeze(b)
+	packed := new(packer).squeeze(b)
 	return hash, s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
 		if err := addApp(ctx, w, app); err != nil {
 			return err

@@ -9,27 +9,36 @@ import (
 	"heed/store"
 )
 
-// terms is a set of 64-bit hashes: open addressing, at most half full.
+// terms is a set of 64-bit hashes: open addressing, at most half full. The zero
+// value is empty.
 type terms struct {
 	slots []uint64 // 0 is empty
-	n     int
+	list  []uint64 // the same hashes, in the order they came
 }
 
-func newTerms() *terms { return &terms{slots: make([]uint64, 1<<10)} }
+// Sizes of the table of terms: at first, and of the largest one that is kept for
+// the next chunk.
+const (
+	minTermSlots  = 1 << 10
+	maxTermsSlots = 1 << 15
+)
+
+func (t *terms) n() int { return len(t.list) }
 
 // reset empties the set; one that grew beyond what most chunks need starts anew.
 func (t *terms) reset() {
-	if len(t.slots) > 1<<15 {
-		*t = *newTerms()
+	if len(t.slots) > maxTermsSlots {
+		*t = terms{}
 		return
 	}
 	clear(t.slots)
-	t.n = 0
+	t.list = t.list[:0]
 }
 
 func (t *terms) add(h uint64) {
-	if h == 0 {
-		h = 1
+	h = max(h, 1)
+	if 2*len(t.list) >= len(t.slots) {
+		t.grow()
 	}
 	mask := uint64(len(t.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
@@ -38,18 +47,17 @@ func (t *terms) add(h uint64) {
 			return
 		case 0:
 			t.slots[i] = h
-			if t.n++; 2*t.n > len(t.slots) {
-				t.grow()
-			}
+			t.list = append(t.list, h)
 			return
 		}
 	}
 }
 
 func (t *terms) has(h uint64) bool {
-	if h == 0 {
-		h = 1
+	if len(t.slots) == 0 {
+		return false
 	}
+	h = max(h, 1)
 	mask := uint64(len(t.slots) - 1)
 	for i := h & mask; t.slots[i] != 0; i = (i + 1) & mask {
 		if t.slots[i] == h {
@@ -60,12 +68,14 @@ func (t *terms) has(h uint64) bool {
 }
 
 func (t *terms) grow() {
-	old := t.slots
-	*t = terms{slots: make([]uint64, 2*len(old))}
-	for _, h := range old {
-		if h != 0 {
-			t.add(h)
+	t.slots = make([]uint64, max(minTermSlots, 2*len(t.slots)))
+	mask := uint64(len(t.slots) - 1)
+	for _, h := range t.list {
+		i := h & mask
+		for t.slots[i] != 0 {
+			i = (i + 1) & mask
 		}
+		t.slots[i] = h
 	}
 }
 
@@ -76,19 +86,18 @@ const (
 	filterProbes = 7
 )
 
-// filter is a Bloom filter of the set.
-func (t *terms) filter() []byte {
-	f := make([]byte, (t.n*filterBits+7)/8+1)
-	for _, h := range t.slots {
-		if h == 0 {
-			continue
-		}
+// filterLen is the size of a filter of n terms, in bytes.
+func filterLen(n int) int { return (n*filterBits+7)/8 + 1 }
+
+// filter makes f the Bloom filter of the set.
+func (t *terms) filter(f []byte) {
+	clear(f)
+	for _, h := range t.list {
 		for i := range uint64(filterProbes) {
 			bit := probe(h, i, len(f))
 			f[bit>>3] |= 1 << (bit & 7)
 		}
 	}
-	return f
 }
 
 // mayHave reports whether the filter's set may hold all of the terms.
@@ -97,9 +106,7 @@ func mayHave(f []byte, hs []uint64) bool {
 		return len(hs) == 0
 	}
 	for _, h := range hs {
-		if h == 0 {
-			h = 1
-		}
+		h = max(h, 1)
 		for i := range uint64(filterProbes) {
 			if bit := probe(h, i, len(f)); f[bit>>3]&(1<<(bit&7)) == 0 {
 				return false
@@ -197,9 +204,9 @@ func addExchangeWords(t *terms, s *slot, shared int) {
 }
 
 // classes says what an ASCII byte is to a word: 0 ends it, else the byte that
-// stands for it.
-var classes = func() (c [utf8.RuneSelf]byte) {
-	for b := range c {
+// stands for it. Bytes of other characters are 0.
+var classes = func() (c [256]byte) {
+	for b := range utf8.RuneSelf {
 		if r := rune(b); unicode.IsLetter(r) || unicode.IsDigit(r) {
 			c[b] = byte(unicode.ToLower(r))
 		}
@@ -213,12 +220,16 @@ var classes = func() (c [utf8.RuneSelf]byte) {
 func addWords(t *terms, text []byte, escaped bool) {
 	h, n := uint64(hashStart), 0
 	for i := 0; i < len(text); {
+		start := i
+		for i < len(text) && classes[text[i]] != 0 {
+			h = (h ^ uint64(classes[text[i]])) * hashPrime
+			i++
+		}
+		if n += i - start; i == len(text) {
+			break
+		}
 		b := text[i]
 		if b < utf8.RuneSelf {
-			if c := classes[b]; c != 0 {
-				h, n, i = (h^uint64(c))*hashPrime, n+1, i+1
-				continue
-			}
 			if b != '\\' || !escaped || i+1 >= len(text) {
 				h, n = endWord(t, h, n)
 				i++
@@ -321,28 +332,16 @@ const maxSearchWords = 32
 
 // textTerms are the distinct words that a search text asks for.
 func textTerms(text string) []uint64 {
-	t := newTerms()
-	addWords(t, []byte(text), false)
-	var out []uint64
-	for _, h := range t.slots {
-		if h != 0 && len(out) < maxSearchWords {
-			out = append(out, h)
-		}
-	}
-	return out
+	var t terms
+	addWords(&t, []byte(text), false)
+	return t.list[:min(t.n(), maxSearchWords)]
 }
 
 // feedbackWords are the words that a search finds feedback by.
 func feedbackWords(f *store.Feedback) []uint64 {
-	t := newTerms()
+	var t terms
 	for _, text := range []string{f.Comment, f.When, f.Correction} {
-		addWords(t, []byte(text), false)
+		addWords(&t, []byte(text), false)
 	}
-	var out []uint64
-	for _, h := range t.slots {
-		if h != 0 {
-			out = append(out, h)
-		}
-	}
-	return out
+	return t.list
 }
