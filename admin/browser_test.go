@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,77 +12,17 @@ import (
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"heed/internal/browser"
 	"heed/store"
 )
-
-// tab starts a headless Chromium and returns a tab that ends with the test.
-func tab(t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium on this machine: make deps installs it")
-		}
-		t.Skip("no chromium on this machine: make deps installs it")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1360, 960), chromedp.NoSandbox)
-	for _, f := range []string{"disable-gpu", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
-		opts = append(opts, chromedp.Flag(f, true))
-	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// in runs one action within 30 seconds.
-func in[T any](t *testing.T, ctx context.Context, what string, a chromedp.Action[T]) T {
-	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	v, err := chromedp.Run(limited, a)
-	if err != nil {
-		shoot(t, ctx, "failed")
-		t.Fatalf("%s: %v", what, err)
-	}
-	return v
-}
-
-func steps(t *testing.T, ctx context.Context, what string, all ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	in(t, ctx, what, chromedp.Steps(all...))
-}
-
-// shoot writes a screenshot of the whole page where HEED_SCREENSHOTS says.
-func shoot(t *testing.T, ctx context.Context, name string) {
-	dir := os.Getenv("HEED_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		t.Logf("screenshot %s: %v", name, err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		t.Error(err)
-	}
-}
 
 func (b *bench) login(t *testing.T, ctx context.Context, role Role) {
 	t.Helper()
 	if _, err := chromedp.Run(ctx, chromedp.Navigate(b.srv.URL+"/inbox")); err != nil { // the browser lives as long as this context
 		t.Fatal(err)
 	}
-	shoot(t, ctx, "login")
-	steps(t, ctx, "log in", chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), tokenOf(role)),
+	browser.Shoot(t, ctx, "login")
+	browser.Steps(t, ctx, "log in", chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), tokenOf(role)),
 		chromedp.Click(chromedp.CSS("button[name=login]")), chromedp.WaitVisible(chromedp.CSS("nav[data-live=menu]")))
 }
 
@@ -101,7 +40,7 @@ func TestBrowser_Pictures(t *testing.T) {
 		}
 	})
 	b.seed()
-	ctx := tab(t)
+	ctx := browser.Tab(t, 1360, 960)
 	b.login(t, ctx, Owner)
 	b.shootTop(t, ctx)
 	seen := map[string]bool{}
@@ -120,26 +59,26 @@ func TestBrowser_Pictures(t *testing.T) {
 			continue
 		}
 		seen[name] = true
-		steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
-		shoot(t, ctx, name)
+		browser.Steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		browser.Shoot(t, ctx, name)
 	}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/inbox", "/exchanges/" + xs[0].ID} {
-		steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
-		shoot(t, ctx, strings.Split(path, "/")[1]+"-dark")
+		browser.Steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		browser.Shoot(t, ctx, strings.Split(path, "/")[1]+"-dark")
 	}
-	steps(t, ctx, "narrow", chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.srv.URL+"/inbox"))
-	shoot(t, ctx, "inbox-narrow")
+	browser.Steps(t, ctx, "narrow", chromedp.EmulateViewport(390, 844), chromedp.Navigate(b.srv.URL+"/inbox"))
+	browser.Shoot(t, ctx, "inbox-narrow")
 }
 
 // shootTop makes the README's picture: the first card of the inbox, and its answers
 // side by side.
 func (b *bench) shootTop(t *testing.T, ctx context.Context) {
 	t.Helper()
-	steps(t, ctx, "the README's size", chromedp.EmulateViewport(1280, 880))
+	browser.Steps(t, ctx, "the README's size", chromedp.EmulateViewport(1280, 880))
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(os.Getenv("HEED_SCREENSHOTS"), "top.png"), png, 0o644)
@@ -147,11 +86,11 @@ func (b *bench) shootTop(t *testing.T, ctx context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps(t, ctx, "compare", chromedp.Click(chromedp.CSS("button[name=compare]")), chromedp.WaitVisible(chromedp.CSS("[data-compared]")))
-	shoot(t, ctx, "compared")
-	steps(t, ctx, "the conflict", chromedp.Navigate(b.srv.URL+"/inbox"), chromedp.WaitVisible(chromedp.CSS("button[name=supersede]")),
+	browser.Steps(t, ctx, "compare", chromedp.Click(chromedp.CSS("button[name=compare]")), chromedp.WaitVisible(chromedp.CSS("[data-compared]")))
+	browser.Shoot(t, ctx, "compared")
+	browser.Steps(t, ctx, "the conflict", chromedp.Navigate(b.srv.URL+"/inbox"), chromedp.WaitVisible(chromedp.CSS("button[name=supersede]")),
 		chromedp.Click(chromedp.CSS("button[name=supersede]")), chromedp.WaitVisible(chromedp.CSS("#flash")))
-	shoot(t, ctx, "superseded")
+	browser.Shoot(t, ctx, "superseded")
 }
 
 func (b *bench) anyRule() string {
@@ -168,7 +107,7 @@ addEventListener("unhandledrejection", (e) => heed.push("rejection: " + e.reason
 
 func (b *bench) clean(t *testing.T, ctx context.Context, where string) {
 	t.Helper()
-	if got := in(t, ctx, "look for violations", chromedp.Evaluate[[]string](`window.xss ? ["ran a text", ...heed] : heed`)); len(got) > 0 {
+	if got := browser.Run(t, ctx, "look for violations", chromedp.Evaluate[[]string](`window.xss ? ["ran a text", ...heed] : heed`)); len(got) > 0 {
 		t.Errorf("%s: %v", where, got)
 	}
 }
@@ -182,25 +121,25 @@ func TestBrowser_Decide(t *testing.T) {
 	for _, q := range []string{"how do I get a voucher", "where is my refund", "can I get the order number", "how do I get to the shop for an order"} {
 		b.exchange(q, "That depends.", nil)
 	}
-	ctx := tab(t)
+	ctx := browser.Tab(t, 1360, 960)
 	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
 		t.Fatal(err)
 	}
 	b.login(t, ctx, Owner)
-	steps(t, ctx, "an empty inbox", chromedp.WaitVisible(chromedp.CSS("#empty")))
-	in(t, ctx, "mark the page", chromedp.Evaluate[bool](`window.stays = true`))
+	browser.Steps(t, ctx, "an empty inbox", chromedp.WaitVisible(chromedp.CSS("#empty")))
+	browser.Run(t, ctx, "mark the page", chromedp.Evaluate[bool](`window.stays = true`))
 	p := b.proposal("Mention that refunds take five working days.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
 	card := chromedp.CSS(`[data-proposal="` + p.ID + `"]`)
 	begun := time.Now()
-	steps(t, ctx, "the card arrives", chromedp.WaitVisible(card))
+	browser.Steps(t, ctx, "the card arrives", chromedp.WaitVisible(card))
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the card took %v", took)
 	}
-	if !in(t, ctx, "the same page", chromedp.Evaluate[bool](`window.stays === true`)) {
+	if !browser.Run(t, ctx, "the same page", chromedp.Evaluate[bool](`window.stays === true`)) {
 		t.Error("the page was loaded anew")
 	}
-	has(t, in(t, ctx, "its words", chromedp.Text(card)), "somebody asks for a refund", "Mention that refunds take five working days.", "One person said")
-	shoot(t, ctx, "arrived")
+	has(t, browser.Run(t, ctx, "its words", chromedp.Text(card)), "somebody asks for a refund", "Mention that refunds take five working days.", "One person said")
+	browser.Shoot(t, ctx, "arrived")
 
 	before := b.fetch(p.ID)
 	near := `[data-proposal="` + p.ID + `"] .samples:nth-child(2) button.yes`
@@ -212,24 +151,24 @@ func TestBrowser_Decide(t *testing.T) {
 	if after.Version != before.Version+1 || after.Digest == before.Digest || len(after.Rule().Scope.Examples) != 2 {
 		t.Errorf("the tick changed version %d to %d, examples %q", before.Version, after.Version, after.Rule().Scope.Examples)
 	}
-	steps(t, ctx, "open the editor with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("e"),
+	browser.Steps(t, ctx, "open the editor with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("e"),
 		chromedp.WaitVisible(chromedp.CSS("details.edit[open] textarea[name=action]")),
 		chromedp.SetValue(chromedp.CSS("details.edit[open] textarea[name=action]"), "Mention that refunds take six working days."))
-	shoot(t, ctx, "edit")
+	browser.Shoot(t, ctx, "edit")
 	b.act(t, ctx, "edit", p.ID, chromedp.Click(chromedp.CSS("button[name=edit]")))
 	if got, want := b.fetch(p.ID).Text, "When somebody asks for a refund: Mention that refunds take six working days."; got != want {
 		t.Errorf("edited to %q, want %q", got, want)
 	}
 	b.act(t, ctx, "approve with a key", "", chromedp.KeyEvent("a"))
-	steps(t, ctx, "the card is gone", chromedp.WaitNotPresent(card))
+	browser.Steps(t, ctx, "the card is gone", chromedp.WaitNotPresent(card))
 	if got := b.fetch(p.ID); got.State != store.Approved || got.DecidedBy != "olga" {
 		t.Errorf("the proposal is %s by %q", got.State, got.DecidedBy)
 	}
 	b.clean(t, ctx, "inbox")
 	row := `[data-rule="` + p.Rule().ID + `"]`
-	steps(t, ctx, "pause it", chromedp.Navigate(b.srv.URL+"/rules"), chromedp.WaitVisible(chromedp.CSS(row+`[data-state=active]`)),
+	browser.Steps(t, ctx, "pause it", chromedp.Navigate(b.srv.URL+"/rules"), chromedp.WaitVisible(chromedp.CSS(row+`[data-state=active]`)),
 		chromedp.Click(chromedp.CSS(row+" button[name=pause]")), chromedp.WaitVisible(chromedp.CSS("#flash.good")))
-	steps(t, ctx, "roll back", chromedp.Navigate(b.srv.URL+"/rulesets"), chromedp.Click(chromedp.CSS(`[data-epoch="1"] button[name=activate]`)),
+	browser.Steps(t, ctx, "roll back", chromedp.Navigate(b.srv.URL+"/rulesets"), chromedp.Click(chromedp.CSS(`[data-epoch="1"] button[name=activate]`)),
 		chromedp.WaitVisible(chromedp.CSS(`[data-epoch="3"]`)))
 	b.clean(t, ctx, "rule sets")
 	if r, _, err := b.admin.newestVersion(t.Context(), "shop", p.Rule().ID); err != nil || r.State != "active" {
@@ -248,14 +187,14 @@ func (b *bench) fetch(id string) proposalView {
 // the card's new version if it is still there.
 func (b *bench) act(t *testing.T, ctx context.Context, what, id string, do chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	in(t, ctx, "clear the message", chromedp.Evaluate[bool](`document.getElementById("flash")?.remove(), true`))
-	steps(t, ctx, what, do, chromedp.WaitVisible(chromedp.CSS("#flash")))
-	if text := in(t, ctx, what, chromedp.AttributeValue(chromedp.CSS("#flash"), "class")); !strings.Contains(text.Value, "good") {
-		t.Fatalf("%s was refused: %s", what, in(t, ctx, what, chromedp.Text(chromedp.CSS("#flash"))))
+	browser.Run(t, ctx, "clear the message", chromedp.Evaluate[bool](`document.getElementById("flash")?.remove(), true`))
+	browser.Steps(t, ctx, what, do, chromedp.WaitVisible(chromedp.CSS("#flash")))
+	if text := browser.Run(t, ctx, what, chromedp.AttributeValue(chromedp.CSS("#flash"), "class")); !strings.Contains(text.Value, "good") {
+		t.Fatalf("%s was refused: %s", what, browser.Run(t, ctx, what, chromedp.Text(chromedp.CSS("#flash"))))
 	}
 	if id != "" {
 		v := b.fetch(id)
-		steps(t, ctx, what, chromedp.WaitVisible(chromedp.CSS(`[data-proposal="`+id+`"][data-digest="`+v.Digest+`"]`)))
+		browser.Steps(t, ctx, what, chromedp.WaitVisible(chromedp.CSS(`[data-proposal="`+id+`"][data-digest="`+v.Digest+`"]`)))
 	}
 }
 
@@ -265,7 +204,7 @@ func TestBrowser_HostileTexts(t *testing.T) {
 	for _, p := range payloads {
 		b.hostile(p)
 	}
-	ctx := tab(t)
+	ctx := browser.Tab(t, 1360, 960)
 	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
 		t.Fatal(err)
 	}
@@ -276,9 +215,9 @@ func TestBrowser_HostileTexts(t *testing.T) {
 		if seen[kind]++; seen[kind] > 6 {
 			continue // the pages of one kind differ by payload; html.Parse saw them all
 		}
-		steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		browser.Steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
 		b.clean(t, ctx, path)
-		for _, u := range in(t, ctx, "what was loaded", chromedp.Evaluate[[]string](`performance.getEntriesByType("resource").map((e) => e.name)`)) {
+		for _, u := range browser.Run(t, ctx, "what was loaded", chromedp.Evaluate[[]string](`performance.getEntriesByType("resource").map((e) => e.name)`)) {
 			if !strings.HasPrefix(u, b.srv.URL) {
 				t.Errorf("%s asked %s", path, u)
 			}

@@ -4,53 +4,13 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"heed/internal/browser"
 )
-
-// browser starts a headless Chromium and returns a tab that ends with the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium on this machine: make deps installs it")
-		}
-		t.Skip("no chromium on this machine: make deps installs it")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1440, 1000), chromedp.NoSandbox)
-	for _, f := range []string{"disable-gpu", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"} {
-		opts = append(opts, chromedp.Flag(f, true))
-	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// runIn runs one action with a time limit and fails the test with a picture.
-func runIn[T any](t *testing.T, ctx context.Context, what string, a chromedp.Action[T]) T {
-	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, testWait)
-	defer cancel()
-	v, err := chromedp.Run(limited, a)
-	if err != nil {
-		shoot(t, ctx, "failed")
-		t.Fatalf("%s: %v", what, err)
-	}
-	return v
-}
 
 // inWidget is a JavaScript path into the shadow DOM of the last feedback widget.
 func inWidget(selector string) chromedp.JSPath {
@@ -65,57 +25,41 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	ctx := browser(t)
+	ctx := browser.Tab(t, 1440, 1000)
 	const question = "How do I send back shoes that do not fit?"
 	run := func(what string, steps ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
-		runIn(t, ctx, what, chromedp.Steps(steps...))
+		browser.Run(t, ctx, what, chromedp.Steps(steps...))
 	}
 	if _, err := chromedp.Run(ctx, chromedp.Navigate(d.page)); err != nil { // the browser lives as long as this context
 		t.Fatal(err)
 	}
 	const last = chromedp.CSS("#messages li.assistant:last-child")
 	run("ask", chromedp.SetValue(chromedp.CSS("#question"), question), chromedp.Click(chromedp.CSS("#ask button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
-	first := runIn(t, ctx, "the answer", chromedp.Text(last))
+	first := browser.Run(t, ctx, "the answer", chromedp.Text(last))
 	run("thumbs down", chromedp.Click(inWidget("button[name=down]")),
 		chromedp.SendKeys(inWidget("textarea[name=comment]"), "Always mention the 30-day return window."),
 		chromedp.SendKeys(inWidget("input[name=applies_when]"), "someone wants to return something"))
-	shoot(t, ctx, "widget")
+	browser.Shoot(t, ctx, "widget")
 	run("send", chromedp.Click(inWidget("button[name=send]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal]")))
-	card := runIn(t, ctx, "the card", chromedp.Text(chromedp.CSS("[data-proposal] .rule")))
-	shoot(t, ctx, "card")
+	card := browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS("[data-proposal] .rule")))
+	browser.Shoot(t, ctx, "card")
 	if !strings.Contains(card, "30-day return window") {
 		t.Errorf("the card reads %q", card)
 	}
 	run("log in to admin", chromedp.Navigate(d.admin+"/inbox"), chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), d.token),
 		chromedp.Click(chromedp.CSS("button[name=login]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal] button[name=approve]")))
-	shoot(t, ctx, "inbox")
+	browser.Shoot(t, ctx, "inbox")
 	run("approve", chromedp.Click(chromedp.CSS("[data-proposal] button[name=approve]")), chromedp.WaitVisible(chromedp.CSS("#flash")))
-	shoot(t, ctx, "approved")
+	browser.Shoot(t, ctx, "approved")
 	run("ask again", chromedp.Navigate(d.page), chromedp.WaitVisible(chromedp.CSS("[data-rule]")), chromedp.SetValue(chromedp.CSS("#question"), question),
 		chromedp.Click(chromedp.CSS("#ask button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
-	second := runIn(t, ctx, "the second answer", chromedp.Text(last))
-	shoot(t, ctx, "changed")
+	second := browser.Run(t, ctx, "the second answer", chromedp.Text(last))
+	browser.Shoot(t, ctx, "changed")
 	if strings.Contains(first, "30-day") || !strings.Contains(second, "30-day") {
 		t.Errorf("before: %q\nafter: %q", first, second)
 	}
 	run("roll back", chromedp.Click(chromedp.CSS("[data-rule] button[name=retire]")), chromedp.WaitNotPresent(chromedp.CSS("[data-rule]")))
-}
-
-// shoot writes a screenshot where HEED_SCREENSHOTS says.
-func shoot(t *testing.T, ctx context.Context, name string) {
-	dir := os.Getenv("HEED_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Logf("screenshot %s: %v", name, err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		t.Error(err)
-	}
 }
 
 // shownDemo is where a demo with its page is.
