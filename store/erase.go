@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
+	"time"
 
 	"heed/rules"
 )
@@ -68,4 +70,87 @@ func (e *Erased) Under(r *rules.Rule) bool {
 	return slices.ContainsFunc(r.Sources, func(id string) bool {
 		return slices.Contains(e.Feedback, id) || slices.Contains(e.Touched, id)
 	})
+}
+
+// Erasure is one call of EraseUser: what backends do alike. Feed it the user's
+// feedback first, then others' records, then proposals and findings.
+type Erasure struct {
+	Erased
+	User  string          // hash; "" erases what is of the exchanges only
+	Gone  map[string]bool // ids of the user's exchanges
+	Again []string        // ids of records that become pending
+}
+
+// Own notes a record of the user's, which the caller deletes.
+func (e *Erasure) Own(f *Feedback) { e.Feedback = append(e.Feedback, f.ID) }
+
+// Shown reports whether another person's record is on one of the user's exchanges.
+func (e *Erasure) Shown(f *Feedback) bool {
+	return e.Gone[f.ExchangeID] || f.Link != nil && e.Gone[f.Link.ExchangeID]
+}
+
+// Blank takes the user's words out of another person's record. It reports whether
+// there were any; then the record becomes pending.
+func (e *Erasure) Blank(f *Feedback) bool {
+	l := f.Link
+	if l == nil || l.Query == "" && l.Answer == "" && l.Unit == "" {
+		return false
+	}
+	e.Touched = append(e.Touched, f.ID)
+	l.Query, l.Answer, l.Unit = "", "", ""
+	return true
+}
+
+// quoted reports whether the evidence is the user's words, or about the user's
+// exchange.
+func (e *Erasure) quoted(v Evidence) bool {
+	return e.User != "" && v.User == e.User || slices.Contains(e.Feedback, v.Feedback) || e.Gone[v.Exchange]
+}
+
+func (e *Erasure) shown(v Sample) bool { return e.Gone[v.Exchange] }
+
+// Proposal takes quotes and samples out of a proposal, and all texts if its rule
+// rests on what is erased. It reports whether that made a new version of it.
+func (e *Erasure) Proposal(p *Proposal) bool {
+	n := len(p.Evidence) + len(p.Touch.Inside) + len(p.Touch.Near)
+	p.Evidence = slices.DeleteFunc(p.Evidence, e.quoted)
+	p.Touch.Inside, p.Touch.Near = slices.DeleteFunc(p.Touch.Inside, e.shown), slices.DeleteFunc(p.Touch.Near, e.shown)
+	changed := len(p.Evidence)+len(p.Touch.Inside)+len(p.Touch.Near) != n
+	if slices.ContainsFunc(p.Ops, func(o rules.Operation) bool { return o.Rule != nil && e.Under(o.Rule) }) {
+		changed = true
+		e.empty(p)
+	}
+	if changed {
+		p.Version, p.Updated = p.Version+1, time.Now()
+		e.Records++
+	}
+	return changed
+}
+
+// empty takes everything that was said out of a proposal and closes it.
+func (e *Erasure) empty(p *Proposal) {
+	if p.State == Open || p.State == Snoozed {
+		for _, v := range p.Evidence {
+			e.Again = append(e.Again, v.Feedback)
+		}
+		p.State, p.DecidedBy, p.DecidedAt, p.Reason = Expired, "erase", time.Now(), "it rested on what an erased person said"
+	}
+	p.Title, p.Ops, p.Evidence, p.Touch = "erased", nil, []Evidence{}, Touch{}
+	p.Problems, p.Conflicts, p.Routing = nil, nil, nil
+}
+
+// Finding takes quotes out of a finding, and the title, which may be made of them.
+// It reports whether that made a new version of it.
+func (e *Erasure) Finding(f *Finding) bool {
+	n := len(f.Evidence)
+	if f.Evidence = slices.DeleteFunc(f.Evidence, e.quoted); len(f.Evidence) == n {
+		return false
+	}
+	f.Version, f.Updated = f.Version+1, time.Now()
+	f.Title, f.Suggest = "erased in part: "+strings.ReplaceAll(f.Kind, "_", " "), ""
+	if len(f.Evidence) == 0 && f.State == "open" {
+		f.State = "resolved"
+	}
+	e.Records++
+	return true
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
-	"heed/rules"
 	"heed/store"
 )
 
@@ -20,6 +17,7 @@ func (s *Store) Traces(ctx context.Context, app, user string) (store.Erased, err
 	if err != nil {
 		return store.Erased{}, err
 	}
+	find := store.Erasure{Gone: gone}
 	e := store.Erased{Exchanges: len(gone)}
 	err = s.main.query(ctx, func(scan func(...any) error) error {
 		r, err := scanFeedback(scan)
@@ -27,7 +25,7 @@ func (s *Store) Traces(ctx context.Context, app, user string) (store.Erased, err
 		case err != nil:
 		case r.f.User == user:
 			e.Feedback = append(e.Feedback, r.f.ID)
-		case gone[r.f.ExchangeID] || r.f.Link != nil && gone[r.f.Link.ExchangeID]:
+		case find.Shown(r.f):
 			e.Touched = append(e.Touched, r.f.ID)
 		}
 		return err
@@ -59,9 +57,9 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err != nil {
 		return store.Erased{}, err
 	}
-	e := erasure{app: app, user: user, gone: gone}
+	e := erasure{app: app}
 	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e.Erased, e.again = store.Erased{Exchanges: len(gone)}, slices.Clone(again)
+		e.Erasure = store.Erasure{User: user, Gone: gone, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
 		return e.fromMain(ctx, w)
 	})
 	if err != nil {
@@ -169,10 +167,8 @@ func (s *Store) checkpoint(ctx context.Context) error {
 
 // erasure is one call of EraseUser, inside its transaction.
 type erasure struct {
-	store.Erased
-	app, user string
-	gone      map[string]bool // the user's exchanges
-	again     []string        // others' records to derive anew from
+	store.Erasure
+	app string
 }
 
 // fromMain deletes the user's feedback and everything in heed.db that quotes it.
@@ -180,7 +176,7 @@ func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 	var rows []row
 	err := w.each(ctx, func(scan func(...any) error) error {
 		r, err := scanFeedback(scan)
-		if err == nil && (r.f.User == e.user || e.gone[r.f.ExchangeID] || r.f.Link != nil && e.gone[r.f.Link.ExchangeID]) {
+		if err == nil && (r.f.User == e.User || e.Shown(r.f)) {
 			rows = append(rows, r)
 		}
 		return err
@@ -189,7 +185,7 @@ func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 		return err
 	}
 	for _, r := range rows {
-		if r.f.User == e.user {
+		if r.f.User == e.User {
 			err = e.deleteFeedback(ctx, w, r)
 		} else {
 			err = e.blankLink(ctx, w, r)
@@ -204,7 +200,7 @@ func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 	if err := e.cleanFindings(ctx, w); err != nil {
 		return err
 	}
-	for _, id := range e.again {
+	for _, id := range e.Again {
 		_, err := w.exec(ctx, `UPDATE feedback SET due = 0, worker = NULL, claimed = 0, revision = revision + 1 WHERE app = ? AND id = ?`, e.app, id)
 		if err != nil {
 			return err
@@ -214,7 +210,7 @@ func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 }
 
 func (e *erasure) deleteFeedback(ctx context.Context, w *writer, r row) error {
-	e.Feedback = append(e.Feedback, r.f.ID)
+	e.Own(r.f)
 	for _, q := range []string{`DELETE FROM word WHERE n = ?`, `DELETE FROM feedback WHERE n = ?`} {
 		if _, err := w.exec(ctx, q, r.n); err != nil {
 			return err
@@ -227,11 +223,9 @@ func (e *erasure) deleteFeedback(ctx context.Context, w *writer, r row) error {
 
 // blankLink takes the user's words out of another person's record.
 func (e *erasure) blankLink(ctx context.Context, w *writer, r row) error {
-	if r.f.Link == nil || r.f.Link.Query == "" && r.f.Link.Answer == "" && r.f.Link.Unit == "" {
+	if !e.Blank(r.f) {
 		return nil
 	}
-	e.Touched = append(e.Touched, r.f.ID)
-	r.f.Link.Query, r.f.Link.Answer, r.f.Link.Unit = "", "", ""
 	doc, err := seal(r.f.Link)
 	if err != nil {
 		return err
@@ -239,14 +233,6 @@ func (e *erasure) blankLink(ctx context.Context, w *writer, r row) error {
 	_, err = w.exec(ctx, `UPDATE feedback SET link = ?, due = 0, worker = NULL, claimed = 0, revision = revision + 1 WHERE n = ?`, doc, r.n)
 	return err
 }
-
-// quoted reports whether the evidence is the user's words, or about the user's
-// exchange.
-func (e *erasure) quoted(v store.Evidence) bool {
-	return v.User == e.user || slices.Contains(e.Feedback, v.Feedback) || e.gone[v.Exchange]
-}
-
-func (e *erasure) shown(v store.Sample) bool { return e.gone[v.Exchange] }
 
 // cleanProposals takes quotes and samples out of proposals, and all texts out of
 // those whose rule rests on what is erased.
@@ -256,40 +242,18 @@ func (e *erasure) cleanProposals(ctx context.Context, w *writer) error {
 		return err
 	}
 	for _, p := range ps {
-		n := len(p.Evidence) + len(p.Touch.Inside) + len(p.Touch.Near)
-		p.Evidence = slices.DeleteFunc(p.Evidence, e.quoted)
-		p.Touch.Inside, p.Touch.Near = slices.DeleteFunc(p.Touch.Inside, e.shown), slices.DeleteFunc(p.Touch.Near, e.shown)
-		changed := len(p.Evidence)+len(p.Touch.Inside)+len(p.Touch.Near) != n
-		if slices.ContainsFunc(p.Ops, func(o rules.Operation) bool { return o.Rule != nil && e.Under(o.Rule) }) {
-			changed = true
-			e.emptyProposal(p)
-		}
-		if !changed {
+		if !e.Proposal(p) {
 			continue
 		}
-		p.Version, p.Updated = p.Version+1, time.Now()
 		enc, err := encodeProposal(p, e.app)
 		if err != nil {
 			return err
 		}
-		e.Records++
 		if err := (&turn{app: e.app}).put(ctx, w, "proposal", enc); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// emptyProposal takes everything that was said out of a proposal and closes it.
-func (e *erasure) emptyProposal(p *store.Proposal) {
-	if p.State == store.Open || p.State == store.Snoozed {
-		for _, v := range p.Evidence {
-			e.again = append(e.again, v.Feedback)
-		}
-		p.State, p.DecidedBy, p.DecidedAt, p.Reason = store.Expired, "erase", time.Now(), "it rested on what an erased person said"
-	}
-	p.Title, p.Ops, p.Evidence, p.Touch = "erased", nil, []store.Evidence{}, store.Touch{}
-	p.Problems, p.Conflicts, p.Routing = nil, nil, nil
 }
 
 // cleanFindings takes quotes out of findings, and titles, which may be made of
@@ -300,20 +264,13 @@ func (e *erasure) cleanFindings(ctx context.Context, w *writer) error {
 		return err
 	}
 	for _, f := range fs {
-		n := len(f.Evidence)
-		if f.Evidence = slices.DeleteFunc(f.Evidence, e.quoted); len(f.Evidence) == n {
+		if !e.Finding(f) {
 			continue
-		}
-		f.Version, f.Updated = f.Version+1, time.Now()
-		f.Title, f.Suggest = "erased in part: "+strings.ReplaceAll(f.Kind, "_", " "), ""
-		if len(f.Evidence) == 0 && f.State == "open" {
-			f.State = "resolved"
 		}
 		enc, err := encodeFinding(f, e.app)
 		if err != nil {
 			return err
 		}
-		e.Records++
 		if err := (&turn{app: e.app}).put(ctx, w, "finding", enc); err != nil {
 			return err
 		}
