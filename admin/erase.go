@@ -30,7 +30,7 @@ func (a *Admin) apiBackup(c *call) (any, error) {
 func (a *Admin) backup(ctx context.Context, who person, dir string) (any, error) {
 	b, ok := a.store.(store.Backuper)
 	if !ok {
-		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_backup", Message: "this store has no backup of its own: on Redis, use Redis' persistence and snapshots"}
+		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_backup", Message: "this store has no backup of its own"}
 	}
 	if !filepath.IsAbs(dir) {
 		return nil, badRequest("dir", "dir: want an absolute path of an empty or new folder on the machine where Heed runs")
@@ -71,7 +71,7 @@ func (a *Admin) apiErase(c *call) (any, error) {
 func (a *Admin) erase(ctx context.Context, who person, app, user string) (*store.Erased, error) {
 	s, ok := a.store.(store.Eraser)
 	if !ok {
-		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_erase", Message: "this store cannot erase a person yet: on Redis, the log expires by itself, and feedback can be retracted"}
+		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_erase", Message: "this store cannot erase a person; feedback can be retracted"}
 	}
 	if user == "" || len(user) > maxUserBytes {
 		return nil, badRequest("user", "user: want the name that the app's clients send in Heed-User, at most 256 bytes")

@@ -73,9 +73,17 @@ func (p *program) logged(user string, n int) {
 // exchanges and the feedback, and leaves nothing of the words in any file
 // (issue 4). What others said and asked stays.
 func TestErase_NothingOfThePersonIsLeft(t *testing.T) {
-	const word = "xylophone-4711"
 	_, upstream := model(t, simulate.Options{OverApply: -1})
-	p := start(t, config(t, t.TempDir(), upstream, ""))
+	t.Run("sqlite", func(t *testing.T) { eraseAnn(t, config(t, t.TempDir(), upstream, "")) })
+	t.Run("redis", func(t *testing.T) {
+		redis, _ := redisServer(t)
+		eraseAnn(t, sharedConfig(t, upstream, redis))
+	})
+}
+
+func eraseAnn(t *testing.T, conf string) {
+	const word = "xylophone-4711"
+	p := start(t, conf)
 	for _, q := range simulate.Questions("shipping") {
 		p.ask("gpt-4o", shopPrompt, q, false, as("ben"))
 	}

@@ -24,10 +24,18 @@ func (cmd eraseCmd) Run(e *env) error {
 	if err := c.call(e.ctx, http.MethodPost, "erase", appQuery(cmd.App), map[string]string{"user": cmd.User}, &out); err != nil {
 		return err
 	}
+	conf, err := e.load()
+	if err != nil {
+		return err
+	}
+	rest := ""
+	if conf.Store.Redis != "" {
+		rest = "\nRedis' own files hold it until they are written anew: BGREWRITEAOF for the append-only file, BGSAVE for snapshots."
+	}
 	_, err = fmt.Fprintf(e.out, "erased %s and %s; blanked %s of others; cleaned %s; retired %s\n"+
-		"The audit trail still says that this was done, by a hash of the name. Backups made before are yours to delete.\n",
+		"The audit trail still says that this was done, by a hash of the name. Backups made before are yours to delete.%s\n",
 		count(out.Exchanges, "exchange"), count(len(out.Feedback), "feedback record"), count(len(out.Touched), "record"),
-		count(out.Records, "proposal or finding"), count(len(out.Rules), "rule"))
+		count(out.Records, "proposal or finding"), count(len(out.Rules), "rule"), rest)
 	return err
 }
 

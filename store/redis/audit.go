@@ -90,6 +90,11 @@ func (s *Store) chain(ctx context.Context, app string, entries []store.Audit) (a
 	if err != nil {
 		return auditTail{}, err
 	}
+	return s.chainTo(last, entries)
+}
+
+// chainTo ties the entries to that end of the trail.
+func (s *Store) chainTo(last string, entries []store.Audit) (auditTail, error) {
 	number, hash, err := parseAuditHead(last)
 	if err != nil {
 		return auditTail{}, err

@@ -3,6 +3,8 @@ package redis
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"heed/rules"
+	"heed/store"
 )
 
 // keptCopies is how many sets, and how many blobs, of an app stay on disk: the
@@ -135,7 +138,29 @@ func (c *copies) settle(app string, a *appCopies, log *slog.Logger) {
 		return
 	}
 	a.written = a.newest
-	c.prune(app, a, stats)
+	_ = c.prune(app, a, stats, keptCopies-1) // what it could not delete is tried again after the next head
+}
+
+// has reports whether there is a copy of anything of the app.
+func (c *copies) has(app string) bool {
+	entries, err := os.ReadDir(c.folder(app))
+	return err == nil && len(entries) > 0
+}
+
+// purge deletes, and overwrites, all copies but what is in force.
+func (c *copies) purge(app string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.app(app)
+	stats := ""
+	if a.written.Epoch > 0 {
+		set := c.set(app, a.written.Hash)
+		if set == nil {
+			return fmt.Errorf("rule set %s: %w: its copy", a.written.Hash, store.ErrCorrupt)
+		}
+		stats = set.Stats
+	}
+	return c.prune(app, a, stats, 0)
 }
 
 func (c *copies) complain(err error, log *slog.Logger) {
@@ -205,12 +230,14 @@ func (c *copies) read(app, hash, ext string) []byte {
 	return b
 }
 
-// prune deletes all but the newest copies; never what the head needs.
-func (c *copies) prune(app string, a *appCopies, stats string) {
+// prune deletes all but the newest copies; never what the head needs. To keep none
+// also overwrites them.
+func (c *copies) prune(app string, a *appCopies, stats string, keep int) error {
 	entries, err := os.ReadDir(c.folder(app))
 	if err != nil {
-		return
+		return err
 	}
+	var errs []error
 	type file struct {
 		name string
 		at   time.Time
@@ -226,9 +253,22 @@ func (c *copies) prune(app string, a *appCopies, stats string) {
 	}
 	for _, fs := range byExt {
 		slices.SortFunc(fs, func(x, y file) int { return cmp.Compare(y.at.UnixNano(), x.at.UnixNano()) })
-		for _, f := range fs[min(len(fs), keptCopies-1):] {
-			_ = os.Remove(filepath.Join(c.folder(app), f.name)) // it is tried again after the next head
+		for _, f := range fs[min(len(fs), keep):] {
+			path := filepath.Join(c.folder(app), f.name)
+			if keep == 0 {
+				errs = append(errs, wipeFile(path))
+			}
+			errs = append(errs, os.Remove(path))
 			delete(a.stats, strings.TrimSuffix(f.name, ".set"))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+func wipeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(wipe(f), f.Close())
 }

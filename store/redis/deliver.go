@@ -77,6 +77,8 @@ type addition struct {
 	Session string   `json:"session,omitempty"`
 	Rating  *float64 `json:"rating,omitempty"`
 	Acked   bool     `json:"acked,omitempty"`
+	Erased  uint64   `json:"er,omitempty"` // erasures that were known when it was said
+	Skew    int64    `json:"skew"`
 }
 
 // deliverBatch sends the oldest items in one round trip and settles them. It
@@ -100,13 +102,21 @@ func (s *Store) deliverBatch(ctx context.Context) bool {
 			s.opt.Log.Error("feedback not delivered: its id is another record's on the server", "app", it.line.App, "feedback", it.f.ID)
 		}
 	}
+	erased := false
 	for _, it := range through {
+		if it.verdict[0] == "erased" {
+			erased = true
+			continue
+		}
 		if it.acked || it.verdict[0] == "new" {
 			continue
 		}
 		if rec, err := json.Marshal(line{Token: it.line.Token, Refused: true}); err == nil {
 			s.journal.note(rec)
 		}
+	}
+	if erased {
+		s.journal.purge()
 	}
 	if err != nil {
 		s.out.failed()
@@ -177,6 +187,7 @@ func (s *Store) scriptArgs(it *item, acked bool) ([]any, error) {
 	b, err := json.Marshal(addition{
 		arguments: args, ID: f.ID, Tok: it.line.Token, Key: f.Key, Digest: f.Digest, At: f.Time.UnixMilli(), Ex: f.ExchangeID, User: f.User,
 		Source: f.Source, Session: f.Session, Rating: f.Rating, Acked: acked,
+		Erased: it.line.Erased, Skew: eraseSkew.Milliseconds(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("deliver feedback %q: %w", f.ID, err)

@@ -74,7 +74,8 @@ func slotsByApp(xs []*store.Exchange, skipped *store.SkippedError) (apps []strin
 // logArgs is what the script is told of chunks that it appends.
 type logArgs struct {
 	Chunks   []chunkArgs `json:"chunks"`
-	Age      int64       `json:"age"` // seconds
+	Erased   uint64      `json:"er,omitempty"` // erasures that the sender knows of
+	Age      int64       `json:"age"`          // seconds
 	MaxN     int64       `json:"max_n"`
 	MaxBytes int64       `json:"max_bytes"`
 }
@@ -91,22 +92,32 @@ type logged struct {
 	Response string `json:"r,omitempty"`
 }
 
-// writeLog appends the slots that are not there yet.
+// writeLog appends the slots that are not there yet, but for those of people that
+// were erased after they arrived.
 func (s *Store) writeLog(ctx context.Context, app string, slots []slot) error {
-	for len(slots) > 0 {
-		args := logArgs{Age: int64(s.opt.LogAge.Seconds()), MaxN: s.opt.LogExchanges, MaxBytes: s.opt.LogBytes}
+	for {
+		known := s.erased.of(app)
+		slots = slices.DeleteFunc(slots, func(o slot) bool { return known.logged(&o.x) })
+		if len(slots) == 0 {
+			return nil
+		}
+		args := logArgs{Erased: known.number, Age: int64(s.opt.LogAge.Seconds()), MaxN: s.opt.LogExchanges, MaxBytes: s.opt.LogBytes}
 		var data []any
 		for _, run := range split(slots) {
 			args.Chunks = append(args.Chunks, describe(run))
 			data = append(data, s.pack(run))
 		}
 		reply, err := s.run(ctx, "log", logScript, app, args, data...)
-		if err != nil || reply[0] != "known" {
+		switch {
+		case err != nil || reply[0] == "new":
 			return err
+		case reply[0] == "erased":
+			if err := s.learnErased(ctx, app); err != nil {
+				return err
+			}
 		}
 		slots = slices.DeleteFunc(slots, func(o slot) bool { return slices.Contains(reply[1:], o.x.ID) })
 	}
-	return nil
 }
 
 func describe(run []slot) chunkArgs {
@@ -153,13 +164,7 @@ func (s *Store) streamed(ctx context.Context, app, id string) (*store.Exchange, 
 		if place, err = strconv.Atoi(slot); err != nil {
 			return redis.Nil
 		}
-		ms, err := s.client.XRange(ctx, s.base(app)+"x", sid, sid).Result()
-		if err == nil && len(ms) == 0 {
-			return redis.Nil
-		}
-		if err == nil {
-			chunk, _ = ms[0].Values["d"].(string)
-		}
+		chunk, err = s.client.HGet(ctx, s.base(app)+"xd", sid).Result()
 		return err
 	})
 	if errors.Is(err, redis.Nil) {
@@ -249,14 +254,34 @@ func (s *Store) NoteGap(ctx context.Context, app string, n int64) error {
 	return err
 }
 
+// streamChunk is a chunk as the stream has it; data is "" when it was trimmed
+// between two reads.
+type streamChunk struct {
+	sid      string
+	first, n uint64 // number of its first exchange, and how many there were
+	data     string
+}
+
 // readStream reads up to n chunks behind sid, oldest first.
-func (s *Store) readStream(ctx context.Context, app, sid string, n int64) (ms []redis.XMessage, err error) {
+func (s *Store) readStream(ctx context.Context, app, sid string, n int64) (out []streamChunk, err error) {
 	err = s.call(ctx, "stream", func(ctx context.Context) error {
-		var err error
-		ms, err = s.client.XRangeN(ctx, s.base(app)+"x", "("+sid, "+", n).Result()
+		out = nil
+		ms, err := s.client.XRangeN(ctx, s.base(app)+"x", "("+sid, "+", n).Result()
+		if err != nil || len(ms) == 0 {
+			return err
+		}
+		sids := make([]string, len(ms))
+		for i, m := range ms {
+			sids[i] = m.ID
+			out = append(out, streamChunk{sid: m.ID, first: number(m.Values["first"]), n: number(m.Values["n"])})
+		}
+		datas, err := s.client.HMGet(ctx, s.base(app)+"xd", sids...).Result()
+		for i, d := range datas {
+			out[i].data, _ = d.(string)
+		}
 		return err
 	})
-	return ms, err
+	return out, err
 }
 
 // feedbackAfter reads up to n records that arrived after number, in order.

@@ -40,6 +40,7 @@ type position struct {
 	Chunk    string `json:"chunk"`    // id in the stream
 	Last     uint64 `json:"last"`     // number of the last exchange
 	Feedback int64  `json:"feedback"` // number of the last record
+	Erased   uint64 `json:"erased"`   // number of the last erasure
 }
 
 func newIndexer(s *Store, path string) (*indexer, error) {
@@ -142,6 +143,9 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 	if st.said < uint64(p.Feedback) {
 		p.Feedback = 0
 	}
+	if err := x.follow(ctx, app, st.erased, &p); err != nil { // before what may be of the same people, said afterwards
+		return err
+	}
 	for st.logged > p.Last {
 		ms, err := x.s.readStream(ctx, app, cmp.Or(p.Chunk, "0-0"), indexBatch)
 		if err != nil {
@@ -151,7 +155,7 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 			break
 		}
 		for _, m := range ms {
-			if err := x.chunk(ctx, app, m.ID, m.Values, &p); err != nil {
+			if err := x.chunk(ctx, app, m, &p); err != nil {
 				return err
 			}
 			x.place[app] = p
@@ -174,23 +178,73 @@ func (x *indexer) readApp(ctx context.Context, app string, st appState) error {
 	return nil
 }
 
+// follow erases the people from the index that were erased from the server since
+// p was read.
+func (x *indexer) follow(ctx context.Context, app string, number uint64, p *position) error {
+	if number == p.Erased {
+		return nil
+	}
+	if err := x.s.learnErased(ctx, app); err != nil {
+		return err
+	}
+	known := x.s.erased.of(app)
+	for user, u := range known.users {
+		if !u.done || u.number <= p.Erased && p.Erased <= known.number {
+			continue
+		}
+		// An index may have exchanges that the one where the person was erased never
+		// had: feedback on these is blanked now.
+		ids, err := x.s.indexed(ctx, app, user)
+		if err != nil {
+			return err
+		}
+		e := &store.Erasure{Gone: map[string]bool{}}
+		for _, id := range ids {
+			e.Gone[id] = true
+		}
+		if err := x.s.eraseSaid(ctx, app, e); err != nil {
+			return err
+		}
+		if _, err := x.s.opt.Index.EraseUser(ctx, app, user, nil); err != nil {
+			return err
+		}
+	}
+	p.Erased = known.number
+	x.place[app] = *p
+	return nil
+}
+
+// eraseNow follows what was erased of an app.
+func (x *indexer) eraseNow(ctx context.Context, app string) error {
+	select {
+	case <-x.turn:
+		defer func() { x.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p := x.place[app]
+	return x.follow(ctx, app, x.s.erased.of(app).number, &p)
+}
+
 // chunk copies one chunk; exchanges that left the stream unread are a gap.
-func (x *indexer) chunk(ctx context.Context, app, id string, values map[string]any, p *position) error {
-	first, n := number(values["first"]), number(values["n"])
-	if lost := int64(first) - int64(p.Last) - 1; lost > 0 {
+func (x *indexer) chunk(ctx context.Context, app string, c streamChunk, p *position) error {
+	lost := int64(c.first) - int64(p.Last) - 1
+	if c.data == "" {
+		lost += int64(c.n)
+	}
+	if lost > 0 {
 		if err := x.s.opt.Index.NoteGap(ctx, app, lost); err != nil {
 			return err
 		}
 		x.s.metrics.unindexed.Add(float64(lost))
 		x.s.opt.Log.Error("exchanges left the stream before they were indexed", "app", app, "count", lost)
-		p.Last = first - 1
+		p.Last = c.first - 1
 		x.place[app] = *p
 	}
-	data, _ := values["d"].(string)
-	xs, err := x.s.unpack(data)
+	xs, err := x.s.unpack(c.data)
 	if err != nil {
-		x.s.opt.Log.Error("a chunk of exchanges is damaged; it is left out", "app", app, "chunk", id, "error", err)
-		if err := x.s.opt.Index.NoteGap(ctx, app, int64(n)); err != nil {
+		x.s.opt.Log.Error("a chunk of exchanges is damaged; it is left out", "app", app, "chunk", c.sid, "error", err)
+		if err := x.s.opt.Index.NoteGap(ctx, app, int64(c.n)); err != nil {
 			return err
 		}
 	} else if err := x.s.opt.Index.WriteExchanges(ctx, xs); err != nil {
@@ -202,7 +256,7 @@ func (x *indexer) chunk(ctx context.Context, app, id string, values map[string]a
 			return err
 		}
 	}
-	p.Chunk, p.Last = id, first+n-1
+	p.Chunk, p.Last = c.sid, c.first+c.n-1
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feed
 	if err := s.check(ctx, f.App); err != nil {
 		return nil, false, err
 	}
-	it, err := newAddition(f)
+	it, err := newAddition(f, s.erased.of(f.App).number)
 	if err != nil {
 		return nil, false, err
 	}
@@ -56,12 +56,12 @@ func (s *Store) AddFeedback(ctx context.Context, f *store.Feedback) (*store.Feed
 }
 
 // newAddition makes the journal's item; it shares nothing with f.
-func newAddition(f *store.Feedback) (*item, error) {
+func newAddition(f *store.Feedback, erased uint64) (*item, error) {
 	stored, doc, err := f.Kept()
 	if err != nil {
 		return nil, err
 	}
-	return newItem(line{Token: store.NewID(), App: stored.App, Feedback: doc}, stored)
+	return newItem(line{Token: store.NewID(), App: stored.App, Feedback: doc, Erased: erased}, stored)
 }
 
 func clone(f *store.Feedback) *store.Feedback {

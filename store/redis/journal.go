@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +59,7 @@ type journal struct {
 
 // entry is a record on its way to the disk.
 type entry struct {
-	rec  []byte
+	rec  []byte // nil writes the file anew, with what must stay, and overwrites the old one
 	sync bool
 	done func(error) // called once by the journal's goroutine; it must not wait
 }
@@ -145,6 +147,9 @@ func (j *journal) note(rec []byte) {
 	_ = j.send(context.Background(), &entry{rec: rec, done: func(error) {}}) // without it the record is delivered again, which changes nothing
 }
 
+// purge takes what was dropped out of the file, soon.
+func (j *journal) purge() { j.note(nil) }
+
 func (j *journal) send(ctx context.Context, e *entry) error {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
@@ -187,6 +192,9 @@ func (j *journal) run() {
 			for _, e := range group {
 				e.done(err)
 			}
+			if slices.ContainsFunc(group, func(e *entry) bool { return e.rec == nil }) {
+				j.overwrite()
+			}
 			j.compact(compactBytes)
 		case <-tidy.C:
 			j.compact(1)
@@ -223,7 +231,9 @@ func (j *journal) write(group []*entry) error {
 	var b []byte
 	synced := false
 	for _, e := range group {
-		b = appendRecord(b, e.rec)
+		if e.rec != nil {
+			b = appendRecord(b, e.rec)
+		}
 		synced = synced || e.sync
 	}
 	_, err := j.file.WriteAt(b, j.size)
@@ -274,6 +284,30 @@ func (j *journal) compact(least int64) {
 	if err := j.rewrite(records); err != nil {
 		j.log.Warn("journal not compacted", "error", err)
 	}
+}
+
+// overwrite writes the file anew and the old one's bytes over.
+func (j *journal) overwrite() {
+	old, err := os.OpenFile(j.path, os.O_RDWR, 0)
+	if err == nil {
+		defer old.Close()
+		records, _ := j.live()
+		if err = j.rewrite(records); err == nil {
+			err = wipe(old)
+		}
+	}
+	if err != nil {
+		j.log.Error("the journal may still hold what an erased person said; the next time that it is written anew it does not", "error", err)
+	}
+}
+
+// wipe writes zeros over a file's bytes.
+func wipe(f *os.File) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, size), 0)
+	}
+	return errors.Join(err, f.Sync())
 }
 
 // rewrite replaces the file, as a whole, by one with these records.

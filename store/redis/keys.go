@@ -19,7 +19,7 @@ import (
 // escaped as in a URL query), so that it lies in one slot of a cluster. The
 // scripts get that beginning as their one key and name the others themselves:
 //
-//	c          counters: seq (Wait), fn (feedback), chg (proposals, findings), xn (exchanges), gap
+//	c          counters: seq (Wait), fn (feedback), chg (proposals, findings), xn (exchanges), gap, ern (erasures)
 //	f, fm, fl  feedback by id: document, state, link
 //	fk, fa     feedback: idempotency key to [id, digest]; id of an acknowledged repeat to the first's id
 //	ft, fn     feedback by time; by number of arrival
@@ -34,8 +34,10 @@ import (
 //	s, r       rule sets by hash; rule versions by id@version
 //	b:HASH     a blob in parts
 //	au, ah     audit entries by number; [number, hash] of the last
-//	x, xl, xz  the log: stream of chunks; what is in each, in order; chunks by last arrival
+//	x, xd      the log: stream of chunks; their content
+//	xl, xz     what is in each chunk, in order; chunks by last arrival
 //	x:ID, xr:… place of an exchange; newest exchange of a response id; they go with their chunk, or expire
+//	eu         people that were erased, by hash: [number, time, whether it is finished]
 //	t:TOKEN    a change that was made, for ten minutes
 func (s *Store) base(app string) string {
 	return s.opt.Prefix + ":{a:" + url.QueryEscape(app) + "}:"

@@ -157,6 +157,7 @@ type turn struct {
 	Handled   []handled `json:"handled,omitempty"`
 	Proposals []learned `json:"p,omitempty"`
 	Findings  []learned `json:"g,omitempty"`
+	Again     []string  `json:"again,omitempty"` // ids of records that become pending
 	auditTail
 }
 
@@ -180,7 +181,10 @@ type learned struct {
 }
 
 // Commit implements store.Store.
-func (s *Store) Commit(ctx context.Context, c store.Changes) error {
+func (s *Store) Commit(ctx context.Context, c store.Changes) error { return s.commit(ctx, c, nil) }
+
+// commit is Commit that makes the records again pending besides.
+func (s *Store) commit(ctx context.Context, c store.Changes, again []string) error {
 	if err := s.check(ctx, c.App); err != nil {
 		return err
 	}
@@ -188,6 +192,7 @@ func (s *Store) Commit(ctx context.Context, c store.Changes) error {
 	if err != nil {
 		return err
 	}
+	t.Again = again
 	audits, err := c.KeptAudits()
 	if err != nil {
 		return err

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
 	"heed/store"
 )
 
@@ -146,22 +144,9 @@ func (s *Store) chunks(ctx context.Context, app string, sids []string) ([]string
 		return out, nil
 	}
 	err := s.call(ctx, "list", func(ctx context.Context) error {
-		cmds := make([]*redis.XMessageSliceCmd, len(sids))
-		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, sid := range sids {
-				if sid != "" {
-					cmds[i] = p.XRange(ctx, s.base(app)+"x", sid, sid)
-				}
-			}
-			return nil
-		})
-		for i, cmd := range cmds {
-			if cmd == nil {
-				continue
-			}
-			if ms := cmd.Val(); len(ms) == 1 {
-				out[i], _ = ms[0].Values["d"].(string)
-			}
+		datas, err := s.client.HMGet(ctx, s.base(app)+"xd", sids...).Result()
+		for i, d := range datas {
+			out[i], _ = d.(string)
 		}
 		return err
 	})

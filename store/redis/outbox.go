@@ -35,6 +35,7 @@ type line struct {
 	App      string          `json:"app,omitempty"`
 	Feedback json.RawMessage `json:"feedback,omitempty"`
 	Retract  string          `json:"retract,omitempty"` // id
+	Erased   uint64          `json:"er,omitempty"`      // erasures of the app that were known when it was said
 }
 
 func newItem(l line, f *store.Feedback) (*item, error) {
@@ -217,6 +218,25 @@ func (o *outbox) prune(now time.Time) {
 	o.kept = o.kept[n:]
 }
 
+// forget drops what was delivered of the people that known erases. It reports
+// whether there was any.
+func (o *outbox) forget(app string, known erasures) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rest := o.kept[:0]
+	for _, d := range o.kept {
+		if d.it.f != nil && d.it.line.App == app && known.said(d.it.f, d.it.line.Erased) {
+			o.keptN -= int64(len(d.it.rec) + recordHead)
+			continue
+		}
+		rest = append(rest, d)
+	}
+	any := len(rest) < len(o.kept)
+	clear(o.kept[len(rest):])
+	o.kept = rest
+	return any
+}
+
 // again queues what was delivered lately, in front of everything else.
 func (o *outbox) again() error {
 	o.mu.Lock()
@@ -270,13 +290,13 @@ func (o *outbox) settle(batch []*item, verdicts [][]string, asAcked []bool) []*i
 	through := map[*item]bool{}
 	var out []*item
 	for i, it := range batch {
-		if verdicts[i] == nil || it.acked && !asAcked[i] && verdicts[i][0] != "new" {
+		if verdicts[i] == nil || it.acked && !asAcked[i] && verdicts[i][0] != "new" && verdicts[i][0] != "erased" {
 			continue
 		}
 		it.verdict = verdicts[i]
 		close(it.settled)
 		o.drop(it)
-		if it.acked || it.verdict[0] == "new" || it.verdict[0] == "same" {
+		if it.verdict[0] != "erased" && (it.acked || it.verdict[0] == "new" || it.verdict[0] == "same") {
 			o.keep(it, now)
 		}
 		through[it] = true

@@ -55,6 +55,7 @@ import (
 // as long as they are retained, and the comments on them.
 type Index interface {
 	store.ExchangeStore
+	store.Eraser
 
 	// AddFeedback mirrors a record, so that its words find its exchange and its
 	// exchange is kept.
@@ -118,6 +119,7 @@ type Store struct {
 	copies  *copies
 	changes *changes
 	indexer *indexer // nil without an index
+	erased  erasedApps
 	metrics *metrics
 
 	apps   sync.Map // names that are known to be listed on the server
@@ -170,7 +172,7 @@ func (s *Store) open() error {
 		return err
 	}
 	s.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
-		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(true))
+		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true))
 	if err != nil {
 		return err
 	}
@@ -279,7 +281,7 @@ func (s *Store) Apps(ctx context.Context) ([]string, error) {
 }
 
 // appState is how far an app's counters stand.
-type appState struct{ seq, logged, gap, said uint64 }
+type appState struct{ seq, logged, gap, said, erased uint64 }
 
 // appStates reads the counters of all apps.
 func (s *Store) appStates(ctx context.Context) (map[string]appState, error) {
@@ -292,14 +294,14 @@ func (s *Store) appStates(ctx context.Context) (map[string]appState, error) {
 		cmds := make([]*redis.SliceCmd, len(apps))
 		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, app := range apps {
-				cmds[i] = p.HMGet(ctx, s.base(app)+"c", "seq", "xn", "gap", "fn")
+				cmds[i] = p.HMGet(ctx, s.base(app)+"c", "seq", "xn", "gap", "fn", "ern")
 			}
 			return nil
 		})
 		for i, app := range apps {
 			v := cmds[i].Val()
-			if len(v) == 4 {
-				out[app] = appState{number(v[0]), number(v[1]), number(v[2]), number(v[3])}
+			if len(v) == 5 {
+				out[app] = appState{number(v[0]), number(v[1]), number(v[2]), number(v[3]), number(v[4])}
 			}
 		}
 		return err

@@ -210,6 +210,13 @@ func (s *Store) look(ctx context.Context) (apps int) {
 			s.opt.Log.Error("what was delivered lately is not delivered again", "error", err)
 		}
 	}
+	for app, st := range states {
+		if s.erased.due(app, st.erased) {
+			if err := s.followErased(ctx, app); err != nil && ctx.Err() == nil {
+				s.opt.Log.Warn("an erasure is not followed yet", "app", app, "error", err)
+			}
+		}
+	}
 	s.out.up()
 	if s.indexer != nil {
 		s.indexer.kick()

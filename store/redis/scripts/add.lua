@@ -5,6 +5,13 @@ if was then
   if was.tok == A.tok then return {'new'} end
   return {'reused'}
 end
+-- What a person said before the sender knew that they were erased goes with the
+-- rest, but for what is clearly from afterwards.
+local e = A.user and call('HGET', K .. 'eu', A.user)
+if e then
+  e = cjson.decode(e)
+  if (A.er or 0) < e[1] and A.at <= e[2] + A.skew then return {'erased'} end
+end
 if A.key then
   local k = call('HGET', K .. 'fk', A.key)
   if k then

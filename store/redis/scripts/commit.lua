@@ -22,9 +22,10 @@ if not audited(A.audit_from) then return {'audit'} end
 
 for _, h in ipairs(A.handled or {}) do
   local m = state(h.id)
+  local stale = m.claim and m.claim ~= m.rev
   local held = call('HGET', K .. 'fw', h.id) == A.worker
   unclaim(h.id)
-  if m.claim and m.claim ~= m.rev then
+  if stale then
     call('ZADD', K .. 'fd', m.at, h.id)
   elseif h.due then
     call('ZADD', K .. 'fr', h.due, h.id)
@@ -32,7 +33,7 @@ for _, h in ipairs(A.handled or {}) do
     m.by = A.worker
   end
   m.claim, m.note = nil, h.note
-  if h.link then
+  if h.link and (m.ret or not stale) then -- a stale link may show what was erased meanwhile
     call('HSET', K .. 'fl', h.id, h.link)
     m.linked, m.alias, m.step, m.up, m.model = true, h.alias, h.step, h.up, h.model
     if not m.ex and h.ex then
@@ -46,5 +47,6 @@ end
 for _, kind in ipairs({'p', 'g'}) do
   for _, e in ipairs(A[kind] or {}) do learned(kind, e) end
 end
+for _, id in ipairs(A.again or {}) do again(id) end
 audit(A.audits, A.audit_to)
 return done({'new'})

@@ -74,6 +74,16 @@ local function unclaim(id)
   call('HDEL', K .. 'fw', id)
 end
 
+-- again makes the record pending, whoever had it.
+local function again(id)
+  local m = state(id)
+  if not m then return end
+  m.rev, m.by = m.rev + 1, nil
+  unclaim(id)
+  call('ZADD', K .. 'fd', m.at, id)
+  put(id, m)
+end
+
 -- audited reports whether the audit trail still ends where the entries begin.
 local function audited(from)
   if not from then return true end

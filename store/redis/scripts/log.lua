@@ -1,5 +1,7 @@
 -- Appends chunks of exchanges (ARGV[2] and on) to the log. When some exchanges are
--- there already it changes nothing and lists those.
+-- there already it changes nothing and lists those; nor when people were erased of
+-- whom the sender does not know.
+if (tonumber(call('HGET', K .. 'c', 'ern')) or 0) ~= (A.er or 0) then return {'erased'} end
 local known = {'known'}
 for _, c in ipairs(A.chunks) do
   for _, e in ipairs(c.exchanges) do
@@ -12,7 +14,8 @@ for i, c in ipairs(A.chunks) do
   local data = ARGV[i + 1]
   local count = #c.exchanges
   local last = call('HINCRBY', K .. 'c', 'xn', count)
-  local sid = call('XADD', K .. 'x', '*', 'first', last - count + 1, 'n', count, 'd', data)
+  local sid = call('XADD', K .. 'x', '*', 'first', last - count + 1, 'n', count)
+  call('HSET', K .. 'xd', sid, data)
   local ids, responses = {}, {}
   for j, e in ipairs(c.exchanges) do
     ids[j] = e.id
@@ -37,6 +40,7 @@ end
 while (n > A.max_n or bytes > A.max_bytes) and call('LLEN', K .. 'xl') > 1 do
   local old = cjson.decode(call('LPOP', K .. 'xl'))
   call('XDEL', K .. 'x', old[1])
+  call('HDEL', K .. 'xd', old[1])
   call('ZREM', K .. 'xz', old[2])
   for _, id in ipairs(old[5]) do call('DEL', K .. 'x:' .. id) end
   for _, r in ipairs(old[6]) do
