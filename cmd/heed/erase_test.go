@@ -15,7 +15,6 @@ import (
 	"heed/internal/simulate"
 	"heed/rules"
 	"heed/store"
-	"heed/store/sqlite"
 )
 
 // as names the person who asks.
@@ -144,16 +143,31 @@ func eraseAnn(t *testing.T, conf string) {
 	}
 }
 
-// heed backup copies a program in use; the copy opens with everything that was
-// acknowledged, and a folder that holds one is refused.
-func TestBackup_WhileRunning(t *testing.T) {
+// heed backup copies a program in use; what heed restore makes of it has everything
+// that was acknowledged, and a folder or server that holds data is refused.
+func TestBackup_RestoresWhatWasAcknowledged(t *testing.T) {
 	_, upstream := model(t, simulate.Options{})
-	p := start(t, config(t, t.TempDir(), upstream, ""))
+	t.Run("sqlite", func(t *testing.T) {
+		backUpAndRestore(t, config(t, t.TempDir(), upstream, ""), config(t, t.TempDir(), upstream, ""))
+	})
+	t.Run("redis", func(t *testing.T) {
+		from, _ := redisServer(t)
+		to, _ := redisServer(t)
+		backUpAndRestore(t, sharedConfig(t, upstream, from), sharedConfig(t, upstream, to))
+	})
+}
+
+func backUpAndRestore(t *testing.T, from, to string) {
+	p := start(t, from)
 	r := p.ask("gpt-4o", shopPrompt, "Where is my parcel?", false)
 	status, answer := p.say(r, map[string]any{"rating": -1, "comment": "Never say soon."})
 	if status != http.StatusCreated {
 		t.Fatalf("feedback: %d %v", status, answer)
 	}
+	p.eventually("the exchange in the log", func() bool {
+		var xs page[store.Exchange]
+		return p.api().call(t.Context(), http.MethodGet, "exchanges", appQuery("shop"), nil, &xs) == nil && len(xs.Items) == 1
+	})
 	dir := filepath.Join(t.TempDir(), "copy")
 	if code, out := p.command("backup", dir); code != 0 || !strings.Contains(out, dir) {
 		t.Fatalf("backup: exit code %d, %q", code, out)
@@ -161,12 +175,26 @@ func TestBackup_WhileRunning(t *testing.T) {
 	if code, out := p.command("backup", dir); code != 1 || !strings.Contains(out, "holds a store already") {
 		t.Errorf("a second backup: exit code %d, %q", code, out)
 	}
-	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
+	restore := func() (int, string) {
+		var out bytes.Buffer
+		code := run(context.Background(), []string{"--config", to, "restore", "--part", "serve", dir}, &out, &out)
+		return code, out.String()
 	}
-	defer s.Close()
-	if f, err := s.FeedbackByID(t.Context(), "shop", answer["id"].(string)); err != nil || f.Comment != "Never say soon." {
-		t.Errorf("the copy has %+v, %v", f, err)
+	if code, out := restore(); code != 0 {
+		t.Fatalf("restore: exit code %d, %q", code, out)
 	}
+	if code, out := restore(); code != 1 || !strings.Contains(out, "already") {
+		t.Errorf("a second restore: exit code %d, %q", code, out)
+	}
+	q := start(t, to)
+	var f store.Feedback
+	err := q.api().call(t.Context(), http.MethodGet, "feedback/"+answer["id"].(string), appQuery("shop"), nil, &f)
+	if err != nil || f.Comment != "Never say soon." {
+		t.Errorf("restored %+v, %v", f, err)
+	}
+	var xs page[store.Exchange]
+	if err := q.api().call(t.Context(), http.MethodGet, "exchanges", appQuery("shop"), nil, &xs); err != nil || len(xs.Items) != 1 {
+		t.Errorf("restored %d exchanges, %v", len(xs.Items), err)
+	}
+	q.ask("gpt-4o", shopPrompt, "And my other parcel?", false)
 }

@@ -37,6 +37,7 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write exchanges and feedback as JSON lines."`
 	Audit    auditCmd    `cmd:"" help:"The audit trail of a running Heed."`
 	Backup   backupCmd   `cmd:"" help:"Copy the store of a running Heed into a new folder."`
+	Restore  restoreCmd  `cmd:"" help:"Bring a backup back into an empty store (Heed must not be running on it)."`
 	Erase    eraseCmd    `cmd:"" help:"Delete everything of one person: exchanges, feedback, and what rules learned from it."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

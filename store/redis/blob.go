@@ -20,6 +20,19 @@ const blobPart = 1 << 20
 // PutBlob implements store.Store. The parts are written first, then their number:
 // a blob is there as a whole or not at all.
 func (s *Store) PutBlob(ctx context.Context, app string, b []byte) (string, error) {
+	hash, err := s.storeBlob(ctx, app, b)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.run(ctx, "put blob", changedScript, app, s.arguments(app)); err != nil {
+		return "", err
+	}
+	s.changes.kick()
+	return hash, nil
+}
+
+// storeBlob is PutBlob that tells nobody.
+func (s *Store) storeBlob(ctx context.Context, app string, b []byte) (string, error) {
 	if err := s.check(ctx, app); err != nil {
 		return "", err
 	}
@@ -48,10 +61,6 @@ func (s *Store) PutBlob(ctx context.Context, app string, b []byte) (string, erro
 		return "", err
 	}
 	s.copies.keepBlob(app, hash, b, s.opt.Log)
-	if _, err := s.run(ctx, "put blob", changedScript, app, s.arguments(app)); err != nil {
-		return "", err
-	}
-	s.changes.kick()
 	return hash, nil
 }
 

@@ -84,6 +84,10 @@ type chunkArgs struct {
 	Exchanges []logged `json:"exchanges"`
 	First     string   `json:"first"` // earliest arrival
 	Last      int64    `json:"last"`  // latest
+
+	SID    string `json:"sid,omitempty"` // set when a chunk is restored: its place,
+	Number uint64 `json:"number,omitempty"`
+	N      uint64 `json:"n,omitempty"` // the number of its first exchange, and how many there were
 }
 
 type logged struct {
@@ -264,20 +268,28 @@ type streamChunk struct {
 
 // readStream reads up to n chunks behind sid, oldest first.
 func (s *Store) readStream(ctx context.Context, app, sid string, n int64) (out []streamChunk, err error) {
+	out, err = s.listStream(ctx, app, sid, n)
+	if err != nil {
+		return nil, err
+	}
+	sids := make([]string, len(out))
+	for i := range out {
+		sids[i] = out[i].sid
+	}
+	datas, err := s.chunks(ctx, app, sids)
+	for i := range out {
+		out[i].data = datas[i]
+	}
+	return out, err
+}
+
+// listStream is readStream without the chunks' data.
+func (s *Store) listStream(ctx context.Context, app, sid string, n int64) (out []streamChunk, err error) {
 	err = s.call(ctx, "stream", func(ctx context.Context) error {
 		out = nil
 		ms, err := s.client.XRangeN(ctx, s.base(app)+"x", "("+sid, "+", n).Result()
-		if err != nil || len(ms) == 0 {
-			return err
-		}
-		sids := make([]string, len(ms))
-		for i, m := range ms {
-			sids[i] = m.ID
+		for _, m := range ms {
 			out = append(out, streamChunk{sid: m.ID, first: number(m.Values["first"]), n: number(m.Values["n"])})
-		}
-		datas, err := s.client.HMGet(ctx, s.base(app)+"xd", sids...).Result()
-		for i, d := range datas {
-			out[i].data, _ = d.(string)
 		}
 		return err
 	})

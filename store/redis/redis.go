@@ -56,6 +56,7 @@ import (
 type Index interface {
 	store.ExchangeStore
 	store.Eraser
+	store.Backuper
 
 	// AddFeedback mirrors a record, so that its words find its exchange and its
 	// exchange is kept.

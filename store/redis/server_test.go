@@ -134,3 +134,9 @@ func openIndex(tb testing.TB, dir string) *sqlite.Store {
 	tb.Cleanup(func() { _ = x.Close() })
 	return x
 }
+
+// withoutIndex are the options of a process that lists from the stream.
+func withoutIndex(opt Options) Options {
+	opt.Index = nil
+	return opt
+}

@@ -5,16 +5,17 @@ if (tonumber(call('HGET', K .. 'c', 'ern')) or 0) ~= (A.er or 0) then return {'e
 local known = {'known'}
 for _, c in ipairs(A.chunks) do
   for _, e in ipairs(c.exchanges) do
-    if call('EXISTS', K .. 'x:' .. e.id) == 1 then known[#known + 1] = e.id end
+    if not c.sid and call('EXISTS', K .. 'x:' .. e.id) == 1 then known[#known + 1] = e.id end
   end
 end
 if #known > 1 then return known end
 local n, bytes
 for i, c in ipairs(A.chunks) do
   local data = ARGV[i + 1]
-  local count = #c.exchanges
-  local last = call('HINCRBY', K .. 'c', 'xn', count)
-  local sid = call('XADD', K .. 'x', '*', 'first', last - count + 1, 'n', count)
+  -- A chunk that is restored has its place and its numbers already.
+  local count = c.n or #c.exchanges
+  local number = c.number or call('HINCRBY', K .. 'c', 'xn', count) - count + 1
+  local sid = call('XADD', K .. 'x', c.sid or '*', 'first', number, 'n', count)
   call('HSET', K .. 'xd', sid, data)
   local ids, responses = {}, {}
   for j, e in ipairs(c.exchanges) do
