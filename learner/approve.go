@@ -8,6 +8,24 @@ import (
 	"heed/store"
 )
 
+// approveLeft puts in force what the app's policy lets it and was not when it was
+// proposed: the process ended in between, or the store failed.
+func (l *Learner) approveLeft(ctx context.Context, app string) error {
+	a, p := l.app(app), l.policy(app)
+	if a.settled || p.Approval != "auto" {
+		return nil
+	}
+	ps, err := l.allProposals(ctx, store.ProposalFilter{App: app, State: store.Open})
+	if err != nil {
+		return err
+	}
+	a.settled = true
+	for _, prop := range ps {
+		l.approve(ctx, p, prop)
+	}
+	return nil
+}
+
 // approve puts a proposal in force where the app's policy lets it.
 func (l *Learner) approve(ctx context.Context, p AppPolicy, prop *store.Proposal) {
 	if ok, why := Automatic(prop, p); !ok {
@@ -27,6 +45,7 @@ func (l *Learner) approve(ctx context.Context, p AppPolicy, prop *store.Proposal
 		},
 	})
 	if err != nil {
+		l.app(prop.App).settled = false // look again
 		l.opt.Log.Warn("learner: proposal not approved", "app", prop.App, "proposal", prop.ID, "error", err)
 		return
 	}

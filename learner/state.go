@@ -31,6 +31,7 @@ type appState struct {
 	next     int          // index of the rule whose turn to be watched it is
 	seenAt   time.Time
 	expired  time.Time // when proposals were last looked through for old ones
+	settled  bool      // no open proposal waits for the policy's approval, as far as is known
 
 	logged     []*store.Exchange // newest requests of loggedStep, for what proposals touch
 	loggedStep string

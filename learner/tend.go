@@ -34,6 +34,7 @@ func (l *Learner) tend(ctx context.Context) {
 			a.dirty = a.dirty || a.refreshed.rules == "" // it failed
 		default:
 		}
+		l.fail(ctx, name, "approve what was left", l.approveLeft(ctx, name))
 		l.fail(ctx, name, "drafts", l.drafting(ctx, name))
 		l.fail(ctx, name, "judge rules", l.watchedAll(ctx, name))
 		if due(a.seenAt, now, l.opt.RefreshEvery) {

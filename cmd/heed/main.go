@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"heed/configs"
+	"heed/store"
 )
 
 // cli is the command line. Commands about a running Heed call its admin API.
@@ -48,6 +49,10 @@ type env struct {
 	out    io.Writer
 	errs   io.Writer
 	config string
+
+	// learnFrom, if set, wraps the store that the learner works on. Only tests set
+	// it, to end the process at chosen calls.
+	learnFrom func(store.Store) store.Store
 }
 
 // load reads the configuration that --config names, or the defaults.
@@ -67,17 +72,22 @@ func main() {
 // run is the program with its edges passed in. It returns the exit code: 0, 1
 // for a failure, 2 for a command line that makes no sense.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	return runIn(&env{ctx: ctx, out: out, errs: errs}, args)
+}
+
+// runIn is run with everything that a command gets.
+func runIn(e *env, args []string) int {
 	var c cli
 	exit := -1
 	parser, err := kong.New(&c,
 		kong.Name("heed"),
 		kong.Description("Makes the agents behind it heed what people tell them."),
-		kong.Writers(out, errs),
+		kong.Writers(e.out, e.errs),
 		kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(),
 	)
 	if err != nil {
-		fmt.Fprintln(errs, "heed:", err)
+		fmt.Fprintln(e.errs, "heed:", err)
 		return 1
 	}
 	k, err := parser.Parse(args)
@@ -85,14 +95,15 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(errs, "heed: %v\nSee heed --help.\n", err)
+		fmt.Fprintf(e.errs, "heed: %v\nSee heed --help.\n", err)
 		return 2
 	}
-	err = k.Run(&env{ctx: ctx, out: out, errs: errs, config: c.Config})
-	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	e.config = c.Config
+	err = k.Run(e)
+	if err == nil || errors.Is(err, context.Canceled) && e.ctx.Err() != nil {
 		return 0
 	}
-	fmt.Fprintln(errs, "heed:", err)
+	fmt.Fprintln(e.errs, "heed:", err)
 	return 1
 }
 

@@ -31,8 +31,7 @@ const asProgram = "HEED_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
-		return
+		os.Exit(asHeed())
 	}
 	os.Exit(m.Run())
 }

@@ -80,6 +80,10 @@ func shares(m *configs.Model) []rules.Share {
 	return out
 }
 
+// workerFile holds the name under which this folder's learner takes work, so that
+// one that was killed finds what it had begun at once when it is started again.
+const workerFile = "learner-id"
+
 // secretFile holds the key that signs feedback tokens, below store.path.
 const secretFile = "secret"
 

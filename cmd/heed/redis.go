@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,14 +20,19 @@ import (
 // machine need a store.path each.
 var partFolders = map[role]string{gatewayRole: "gateway", learnerRole: "learner", adminRole: "admin", allRoles: "serve"}
 
+// partFolder is the folder below store.path of a process of that kind; without
+// Redis there is one process, and store.path is its own.
+func partFolder(c *configs.Config, roles role) string {
+	if c.Store.Redis == "" {
+		return ""
+	}
+	return cmp.Or(partFolders[roles], "command")
+}
+
 // openRedis opens the shared store of several replicas. Admin gets an index of
 // exchanges in its own folder, for lists and searches. registry may be nil.
 func openRedis(ctx context.Context, c *configs.Config, log *slog.Logger, roles role, registry prometheus.Registerer) (store.Store, error) {
-	folder := partFolders[roles]
-	if folder == "" {
-		folder = "command"
-	}
-	opt := redis.Options{URL: c.Store.Redis.Reveal(), Dir: filepath.Join(c.Store.Path, folder), Log: log, Registerer: registry}
+	opt := redis.Options{URL: c.Store.Redis.Reveal(), Dir: filepath.Join(c.Store.Path, partFolder(c, roles)), Log: log, Registerer: registry}
 	if roles&adminRole == 0 {
 		return redis.Open(ctx, opt)
 	}

@@ -65,7 +65,7 @@ func serve(e *env, r role) error {
 	if r != allRoles && c.Store.Redis == "" {
 		return errors.New("parts in separate processes need a shared store: set store.redis, or run `heed serve`")
 	}
-	s, err := startStack(e.ctx, c, stackOptions{roles: r, log: slog.New(slog.NewTextHandler(e.errs, nil))})
+	s, err := startStack(e.ctx, c, stackOptions{roles: r, log: slog.New(slog.NewTextHandler(e.errs, nil)), learnFrom: e.learnFrom})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w: stop that one, or set another store.path", err)
 	}
@@ -87,8 +87,9 @@ func serve(e *env, r role) error {
 
 // stackOptions are what startStack needs besides the configuration.
 type stackOptions struct {
-	roles role // default all
-	log   *slog.Logger
+	roles     role // default all
+	log       *slog.Logger
+	learnFrom func(store.Store) store.Store // nil: the store as it is
 }
 
 // stack is a running Heed: its parts, where they listen, and how to end them.
@@ -115,14 +116,15 @@ func startStack(ctx context.Context, c *configs.Config, o stackOptions) (*stack,
 		o.roles = allRoles
 	}
 	s := &stack{conf: c, log: o.log, failed: make(chan error, 3), gatewayUp: make(chan struct{})}
-	if err := s.start(ctx, o.roles); err != nil {
+	if err := s.start(ctx, o); err != nil {
 		s.stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *stack) start(ctx context.Context, roles role) (err error) {
+func (s *stack) start(ctx context.Context, o stackOptions) (err error) {
+	roles := o.roles
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.store, err = openStoreOf(ctx, s.conf, s.log, roles, registry); err != nil {
@@ -134,7 +136,7 @@ func (s *stack) start(ctx context.Context, roles role) (err error) {
 		}
 	})
 	if roles&learnerRole != 0 {
-		if err := s.startLearner(registry); err != nil {
+		if err := s.startLearner(registry, o); err != nil {
 			return err
 		}
 	}
@@ -181,8 +183,16 @@ func (s *stack) stop() {
 	})
 }
 
-func (s *stack) startLearner(registry *prometheus.Registry) error {
-	l, err := learner.New(learner.Options{Store: s.store, Log: s.log, Registerer: registry, Apps: s.policy, Model: distiller(s.conf)})
+func (s *stack) startLearner(registry *prometheus.Registry, o stackOptions) error {
+	from := s.store
+	if o.learnFrom != nil {
+		from = o.learnFrom(from)
+	}
+	worker, err := keptSecret(filepath.Join(s.conf.Store.Path, partFolder(s.conf, o.roles), workerFile))
+	if err != nil {
+		return err
+	}
+	l, err := learner.New(learner.Options{Store: from, Worker: worker, Log: s.log, Registerer: registry, Apps: s.policy, Model: distiller(s.conf)})
 	if err != nil {
 		return err
 	}
