@@ -1,29 +1,73 @@
 package gateway
 
 import (
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"heed/wire"
 )
 
-// listener hands out clientConns.
+// listener hands out clientConns, as long as there are not too many. wait for
+// refused after Accept was called for the last time.
 type listener struct {
 	net.Listener
-	g *Gateway
+	g       *Gateway
+	refused sync.WaitGroup
+	slots   chan struct{} // of refused connections that are seen off
 }
 
+// Limits of seeing off a connection that is one too many: its request is read, so
+// that the answer is not lost with a reset.
+const (
+	maxRefused  = 64
+	refusedTime = time.Second
+	refusedRead = 64 << 10
+)
+
+// Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.g.conns.count() >= l.g.opt.Limits.Connections {
+			l.refuse(c)
+			continue
+		}
+		if t, ok := c.(*net.TCPConn); ok {
+			_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 4})
+		}
+		return &clientConn{Conn: c, send: l.g.opt.Limits.Send}, nil
 	}
-	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 4})
+}
+
+// refuse answers 503 on a connection and closes it. It does not wait.
+func (l *listener) refuse(c net.Conn) {
+	body := wire.ErrorBody(wire.Other, http.StatusServiceUnavailable, "this gateway has as many connections as it takes; try again shortly", "", codeOverloaded)
+	_ = c.SetDeadline(time.Now().Add(refusedTime))
+	fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		_ = c.Close()
+		return
 	}
-	return &clientConn{Conn: c, send: l.g.opt.Limits.Send}, nil
+	l.refused.Go(func() { // at most refusedTime
+		if h, ok := c.(interface{ CloseWrite() error }); ok {
+			_ = h.CloseWrite()
+		}
+		_, _ = io.CopyN(io.Discard, c, refusedRead)
+		_ = c.Close()
+		<-l.slots
+	})
 }
 
 // leaving is why a call is ended before its time.
@@ -147,10 +191,10 @@ func (s *connSet) remove(c *clientConn) {
 	delete(s.open, c)
 }
 
-func (s *connSet) any() bool {
+func (s *connSet) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.open) > 0
+	return len(s.open)
 }
 
 func (s *connSet) each(f func(*clientConn)) {

@@ -105,7 +105,7 @@ func (g *Gateway) newServer() *fasthttp.Server {
 		ExpectHandler:      g.expect,
 		ConnState:          g.connState,
 		Logger:             quiet{g.log},
-		Concurrency:        g.opt.Limits.Connections,
+		Concurrency:        g.opt.Limits.Connections + spareWorkers, // listener refuses what is too much
 		ReadBufferSize:     maxHeaderBytes,
 		WriteBufferSize:    4096,
 		ReadTimeout:        headTimeout, // bodyReader moves it on
@@ -130,7 +130,9 @@ func (g *Gateway) Serve(ln net.Listener) error {
 	if err := g.guard(cfg); err != nil {
 		return fmt.Errorf("gateway: listen on %s: %w", ln.Addr(), err)
 	}
-	return g.server.Serve(&listener{Listener: ln, g: g})
+	l := &listener{Listener: ln, g: g, slots: make(chan struct{}, maxRefused)}
+	defer l.refused.Wait()
+	return g.server.Serve(l)
 }
 
 // guard refuses cfg where it would let anybody spend a provider's key, and says
@@ -164,7 +166,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		g.conns.each((*clientConn).abort)
 		// Calls say that they were ended, then their connections wait for the next
 		// request, which there is none of: that wait is over at once.
-		for end := time.Now().Add(abortTime); g.conns.any() && time.Now().Before(end); {
+		for end := time.Now().Add(abortTime); g.conns.count() > 0 && time.Now().Before(end); {
 			if g.inFlight.Load() == 0 {
 				g.conns.each(func(c *clientConn) { _ = c.SetReadDeadline(end.Add(-time.Hour)) })
 			}
@@ -228,4 +230,5 @@ const (
 const (
 	maxHeaderBytes  = 16 << 10 // head of a request; above it is 431
 	streamThreshold = 1 << 20  // fasthttp's own read ahead; our limits are Options.Limits
+	spareWorkers    = 256      // of connections that are closed and whose goroutine has not ended yet
 )

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,35 @@ func TestGateway_Overload(t *testing.T) {
 		}
 		refused(t, e.post("/v1/chat/completions", hello), 429)
 	})
+}
+
+// TestGateway_TooManyConnections: a connection that is one too many is told so, in
+// the API's shape and with Retry-After; the next one after a close is served.
+func TestGateway_TooManyConnections(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Limits.Connections = 2 })
+	answer := func(c *net.TCPConn) *http.Response {
+		t.Helper()
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first, second := e.dialRaw(hello), e.dialRaw(hello)
+	for _, c := range []*net.TCPConn{first, second} { // and kept alive
+		if r := answer(c); r.StatusCode != 200 {
+			t.Errorf("within the limit: %d", r.StatusCode)
+		}
+	}
+	r := answer(e.dialRaw(hello))
+	if body := readAll(t, r); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(body, codeOverloaded) {
+		t.Errorf("one too many: %d %v %s", r.StatusCode, r.Header, body)
+	}
+	_ = first.Close()
+	e.await("the connection to end", func() bool { return e.g.conns.count() == 1 })
+	if r := answer(e.dialRaw(hello)); r.StatusCode != 200 {
+		t.Errorf("after a close: %d", r.StatusCode)
+	}
 }
 
 // TestGateway_DeclaredLength: clients that declare large bodies and send little of
