@@ -85,6 +85,7 @@ func TestGateway_Faults(t *testing.T) {
 		{"F17 interim answers", raw(strings.Repeat("HTTP/1.1 103 Early\r\n\r\n", 50) + jsonHead(len(chatAnswer)) + chatAnswer), want{status: 200, has: "Hello there", outcome: store.OK}},
 		{"F17 too many interim answers", raw(strings.Repeat("HTTP/1.1 103 Early\r\n\r\n", 200)), want{status: 502, has: codeFailed, outcome: store.UpstreamError, never: true}},
 		{"F17 switches protocols", raw("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"), want{status: 502, has: codeFailed, outcome: store.UpstreamError, never: true}},
+		{"F17 no status", raw("HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\n{}"), want{status: 502, has: codeFailed, outcome: store.UpstreamError, never: true}},
 		{"F18 redirect", answerStatus(302, "{}", "Location: http://127.0.0.1:1/x"), want{status: 302, has: "{}", outcome: store.OK}},
 		{"F19 refused key", answerStatus(401, `{"error":{"message":"bad key"}}`), want{status: 401, has: "bad key", outcome: store.OK}},
 		{"F20 rate limited", answerStatus(429, `{"error":{"message":"slow"}}`, "Retry-After: 7", "Retry-After-Ms: 7000"), want{status: 429, has: "slow", outcome: store.OK}},

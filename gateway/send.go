@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -326,8 +327,8 @@ func (c *call) readHead(u *upstream) *Error {
 	if err := c.resp.ReadLimitBody(l.reader, 0); err != nil {
 		return c.failed(err)
 	}
-	if c.resp.StatusCode() == fasthttp.StatusSwitchingProtocols {
-		return c.failed(errors.New("switched protocols"))
+	if n := c.resp.StatusCode(); n < fasthttp.StatusOK { // 101 too: the others of the kind were passed over
+		return c.failed(fmt.Errorf("status %d is no answer", n))
 	}
 	c.x.Timing.FirstByte = time.Since(c.start).Microseconds()
 	return nil
