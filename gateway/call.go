@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,8 +46,9 @@ type call struct {
 	patched []byte
 	tokens  float64 // estimated of this call
 
-	alias *alias
-	tries []rules.Share
+	alias  *alias
+	stored string // upstream that has the response which this one goes on from; "" is any
+	tries  []rules.Share
 
 	x      *store.Exchange
 	log    bool
@@ -215,64 +215,6 @@ func (c *call) decide(ctx *fasthttp.RequestCtx) *Error {
 		return e
 	}
 	return nil
-}
-
-// route chooses the target, and those to try after it.
-func (c *call) route() *Error {
-	name := c.aliasName()
-	d := &c.x.Decision.Target
-	c.alias = c.cfg.aliases[name]
-	if name == "" || c.alias == nil {
-		u := c.cfg.first
-		if strings.HasPrefix(c.rel, "messages") && c.cfg.anthropic != nil {
-			u = c.cfg.anthropic
-		}
-		c.tries = append(c.tries[:0], rules.Share{Upstream: u.Name, Model: c.named})
-		d.Upstream, d.Model, d.Propensity = u.Name, name, 1
-		return nil
-	}
-	shares, topic := c.cfg.shares(c.alias, c.set.Set(), c.x.Facts.Step)
-	shares = c.speaking(shares)
-	i, p := rules.Choose(shares, name, c.x.Facts.Unit)
-	if i < 0 {
-		return &Error{Status: fasthttp.StatusBadGateway, Code: codeModel, Message: "no upstream of this model speaks this API"}
-	}
-	chosen := shares[i]
-	d.Upstream, d.Model, d.Topic, d.Propensity = chosen.Upstream, chosen.Model, topic, p
-	c.tries = append(c.tries[:0], chosen)
-	if c.alias.Fallback || len(c.alias.RetryStatuses) > 0 {
-		for _, t := range c.alias.targets {
-			if t.Upstream != chosen.Upstream || t.Model != chosen.Model {
-				c.tries = append(c.tries, t)
-			}
-		}
-	}
-	return nil
-}
-
-// speaking leaves out targets that speak another API than the client, where the
-// alias has both kinds.
-func (c *call) speaking(shares []rules.Share) []rules.Share {
-	wants := func(s rules.Share) bool {
-		u := c.cfg.upstreams[s.Upstream]
-		return u != nil && (u.Kind == Anthropic) == (c.api == wire.Messages)
-	}
-	n := 0
-	for _, s := range shares {
-		if wants(s) {
-			n++
-		}
-	}
-	if n == 0 || n == len(shares) {
-		return shares
-	}
-	some := make([]rules.Share, 0, n)
-	for _, s := range shares {
-		if wants(s) {
-			some = append(some, s)
-		}
-	}
-	return some
 }
 
 // refuse answers with the gateway's own error and logs it.

@@ -17,10 +17,11 @@ const (
 )
 
 // chains remembers which unit and session an upstream's stored response belongs
-// to, so that a request that goes on from it (previous_response_id) keeps them.
+// to, so that a request that goes on from it (previous_response_id) keeps them, and
+// which upstream has it: no other knows it.
 type chains struct{ lru *lru.Cache[string, chain] }
 
-type chain struct{ unit, session string }
+type chain struct{ unit, session, upstream string }
 
 func newChains() *chains {
 	c, err := lru.New[string, chain](maxChains)

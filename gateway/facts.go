@@ -133,7 +133,7 @@ func (c *call) findUnit(f *rules.Facts) {
 	}
 	if c.req.PreviousID != "" {
 		if before, ok := c.g.chains.find(c.app.Name, c.req.PreviousID); ok {
-			f.Unit = before.unit
+			f.Unit, c.stored = before.unit, before.upstream
 			def(&c.x.Session, before.session)
 		} else { // begun at another replica, or long ago
 			f.Unit = digest("chain", c.app.Name, c.req.PreviousID)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"heed/rules"
 	"heed/store"
 )
@@ -141,6 +143,61 @@ func TestRate(t *testing.T) {
 	if wait := r.take(now.Add(2*time.Second), 10); wait < 29*time.Second || wait > 31*time.Second {
 		t.Errorf("after 300 tokens more than estimated: waits %v, want about 30s", wait)
 	}
+}
+
+// TestGateway_TokenRate: tokens count as the upstream reports them, and as they are
+// estimated where it does not; also of calls that are not logged.
+func TestGateway_TokenRate(t *testing.T) {
+	long := strings.Repeat("word ", 800) // 4,000 bytes: about 1,000 tokens
+	reported := strings.Replace(chatAnswer, `"prompt_tokens":7`, `"prompt_tokens":900`, 1)
+	for name, script := range map[string]upstreamScript{
+		"reported":           answerJSON(reported),
+		"reported in stream": answerStream(delta("Hi"), sseStop, `data: {"id":"c","choices":[],"usage":{"prompt_tokens":900,"completion_tokens":6}}`+"\n\n", sseDone),
+		"estimated":          answerStream(delta(long), sseStop, sseDone),
+	} {
+		for _, log := range []string{"", "off"} {
+			registry := prometheus.NewRegistry()
+			e := start(t, script, func(o *Options) {
+				o.Apps[0].TokensMinute, o.Registerer = 900, registry
+				o.Prices = map[string]Price{"m-real": {Input: 1, Output: 1}}
+			})
+			r := e.post("/v1/chat/completions", hello, "Heed-Log", log)
+			if readAll(t, r); r.StatusCode != 200 {
+				t.Errorf("%s, log %q: first call %d", name, log, r.StatusCode)
+			}
+			e.await("the call to end", func() bool { return e.g.inFlight.Load() == 0 })
+			if r := e.post("/v1/chat/completions", hello, "Heed-Log", log); r.StatusCode != 429 {
+				t.Errorf("%s, log %q: second call %d, want 429", name, log, r.StatusCode)
+			}
+			if !strings.HasPrefix(name, "reported") {
+				continue
+			}
+			e.await("the tokens to be counted", func() bool { return sumOf(t, registry, "heed_tokens_total", "direction", "input") == 900 })
+			e.await("the cost to be counted", func() bool { return sumOf(t, registry, "heed_cost_usd_total", "upstream", "main") > 0 })
+		}
+	}
+}
+
+// sumOf is the sum of a metric's series that have the label.
+func sumOf(t testing.TB, g prometheus.Gatherer, metric, label, value string) (sum float64) {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != metric {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == label && l.GetValue() == value {
+					sum += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				}
+			}
+		}
+	}
+	return sum
 }
 
 // TestGateway_Fallback: a call that did not start goes to the next target; one

@@ -31,7 +31,11 @@ func (c *call) sayWhat(ctx *fasthttp.RequestCtx) {
 
 // record gives the row to the queue. What takes time is left to prepare.
 func (c *call) record() {
-	if !c.log || c.app == nil || c.x.Method == fasthttp.MethodGet || c.x.Method == fasthttp.MethodHead {
+	if c.app == nil {
+		return
+	}
+	c.account()
+	if !c.log || c.x.Method == fasthttp.MethodGet || c.x.Method == fasthttp.MethodHead {
 		return
 	}
 	x := c.x
@@ -45,17 +49,8 @@ func (c *call) record() {
 		x.RequestBytes = int64(len(c.body))
 	}
 	x.Response = c.relay.copy
-	if c.key.rate.tokens > 0 && c.api != wire.Other {
-		if u := c.tapped().Answer().Usage; u != nil {
-			c.key.rate.settle(c.tokens, float64(u.InputTokens+u.OutputTokens))
-		}
-	}
 	if c.relay.tap != nil && c.api != wire.Other {
 		take(x, c.req.Format, c.body, c.relay.tap.Answer())
-	}
-	if c.api == wire.Responses && x.Status == fasthttp.StatusOK {
-		// The next request of the chain may come at once.
-		c.g.chains.keep(x.App, c.tapped().Answer().ID, chain{x.Facts.Unit, x.Session})
 	}
 	if size := int64(len(x.Request) + len(x.Response)); size > bareAbove && c.g.queue.Bytes()+size > c.g.crowded {
 		c.bare()
@@ -65,6 +60,31 @@ func (c *call) record() {
 	}
 	if !c.g.queue.Record(x) {
 		c.g.pending.take(x)
+	}
+}
+
+// account does what does not wait for the log, and is done without one: it settles
+// the key's tokens, remembers where a response is stored (the next request of its
+// chain may come at once), and counts what no row will count.
+func (c *call) account() {
+	x := c.x
+	stored := c.api == wire.Responses && x.Status == fasthttp.StatusOK
+	if c.api == wire.Other || (c.key.rate.tokens == 0 && !stored && c.log) {
+		return
+	}
+	a := c.tapped().Answer()
+	used := c.tokens + float64(len(a.Text)/4) // as the request was estimated
+	if a.Usage != nil {
+		used = float64(a.Usage.InputTokens + a.Usage.OutputTokens)
+	}
+	c.key.rate.settle(c.tokens, used)
+	if stored {
+		c.g.chains.keep(x.App, a.ID, chain{x.Facts.Unit, x.Session, x.Decision.Target.Upstream})
+	}
+	if !c.log {
+		x.Usage, x.ResponseModel = a.Usage, a.Model
+		c.g.metrics.tokens(x)
+		c.g.charge(c.cfg, x)
 	}
 }
 

@@ -66,6 +66,9 @@ func (c *call) answer(ctx *fasthttp.RequestCtx) {
 		c.finish(c.outcome())
 	default:
 		c.relay.full = !c.log || coded || c.api == wire.Other
+		if !c.log && !coded && c.api != wire.Other {
+			c.tapped() // no row needs the bytes, but its usage counts
+		}
 		r.ImmediateHeaderFlush = true
 		r.SetBodyStream(c, max(n, -1))
 	}
