@@ -125,8 +125,9 @@ func (b *breaker) note(reached bool, now time.Time) {
 	}
 }
 
-// suspensions are the models of an upstream that refused a request because of the
-// injected block: they get none for a while.
+// suspensions are models of an upstream that something is not done with for a
+// while: those that refused a request because of the injected block get none, those
+// that asked for a pause are not the first to be tried.
 type suspensions struct {
 	n     atomic.Int32 // entries, so that the usual case takes no lock
 	mu    sync.Mutex
@@ -139,13 +140,13 @@ const (
 	maxSuspensions = 1000
 )
 
-func (s *suspensions) add(model string, now time.Time) {
+func (s *suspensions) add(model string, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.until == nil || len(s.until) >= maxSuspensions {
 		s.until = map[string]time.Time{}
 	}
-	s.until[model] = now.Add(suspendTime)
+	s.until[model] = until
 	s.n.Store(int32(len(s.until)))
 }
 

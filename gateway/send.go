@@ -22,6 +22,7 @@ var errLeft = &Error{Status: 499, Code: "client_closed_request", Message: "the c
 // returns nil, c.resp has the head of an answer and c.lease its connection.
 func (c *call) send(ctx *fasthttp.RequestCtx) *Error {
 	c.x.Timing.Own = time.Since(c.ready).Microseconds()
+	c.rested()
 	var last *Error
 	for i, t := range c.tries {
 		u := c.cfg.upstreams[t.Upstream]
@@ -37,7 +38,13 @@ func (c *call) send(ctx *fasthttp.RequestCtx) *Error {
 		again := i+1 < len(c.tries) && c.upload == nil
 		e := c.try(ctx, u, t)
 		if e == nil {
-			if again && slices.Contains(c.alias.RetryStatuses, c.resp.StatusCode()) {
+			listed := c.alias != nil && slices.Contains(c.alias.RetryStatuses, c.resp.StatusCode())
+			if listed {
+				if pause := pauseOf(&c.resp.Header, c.start); pause > 0 {
+					u.rest.add(t.Model, c.start.Add(pause))
+				}
+			}
+			if again && listed && !c.resting(c.tries[i+1]) {
 				c.drop()
 				continue
 			}
@@ -76,7 +83,7 @@ func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error 
 		return e
 	}
 	if c.resp.StatusCode() < 400 {
-		u.mute.add(t.Model, c.start)
+		u.mute.add(t.Model, c.start.Add(suspendTime))
 		c.g.log.Warn("upstream refuses injected rules; none are injected for a while", "upstream", u.Name, "model", t.Model, "status", status, "pause", suspendTime)
 	}
 	return nil

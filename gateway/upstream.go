@@ -28,6 +28,7 @@ type upstream struct {
 	base    string // path of BaseURL, without a slash at its end
 	breaker breaker
 	mute    suspensions // models that refused an injected block
+	rest    suspensions // models that asked for a pause, in an answer with a listed status
 	models  modelCache
 }
 
