@@ -178,28 +178,6 @@ func TestGateway_TokenRate(t *testing.T) {
 	}
 }
 
-// sumOf is the sum of a metric's series that have the label.
-func sumOf(t testing.TB, g prometheus.Gatherer, metric, label, value string) (sum float64) {
-	t.Helper()
-	families, err := g.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() != metric {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			for _, l := range m.GetLabel() {
-				if l.GetName() == label && l.GetValue() == value {
-					sum += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
-				}
-			}
-		}
-	}
-	return sum
-}
-
 // TestGateway_Fallback: a call that did not start goes to the next target; one
 // that did start does not, unless its status is listed.
 func TestGateway_Fallback(t *testing.T) {

@@ -17,6 +17,7 @@ type metrics struct {
 	requests  *prometheus.CounterVec   // app, api, outcome, status class
 	latency   *prometheus.HistogramVec // api
 	first     *prometheus.HistogramVec // api
+	upstream  *prometheus.HistogramVec // upstream
 	own       prometheus.Histogram
 	bare      prometheus.Counter
 	cost      *prometheus.CounterVec // app, upstream
@@ -39,16 +40,17 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 		r.MustRegister(v)
 		return v
 	}
-	seconds := func(name, help string, buckets []float64) *prometheus.HistogramVec {
-		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "heed_" + name, Help: help, Buckets: buckets}, []string{"api"})
+	seconds := func(name, help, label string) *prometheus.HistogramVec {
+		buckets := []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "heed_" + name, Help: help, Buckets: buckets}, []string{label})
 		r.MustRegister(v)
 		return v
 	}
-	long := []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
 	m := &metrics{
 		requests: counter("requests_total", "Model calls that ended.", "app", "api", "outcome", "status"),
-		latency:  seconds("request_seconds", "From a call's arrival to the end of its answer.", long),
-		first:    seconds("first_chunk_seconds", "From a call's arrival to the first part of its answer.", long),
+		latency:  seconds("request_seconds", "From a call's arrival to the end of its answer.", "api"),
+		first:    seconds("first_chunk_seconds", "From a call's arrival to the first part of its answer.", "api"),
+		upstream: seconds("upstream_seconds", "From a call's sending to the end of the upstream's answer.", "upstream"),
 		used:     counter("tokens_total", "Tokens as upstreams reported them.", "app", "upstream", "direction"),
 		cost:     counter("cost_usd_total", "US dollars by the configured prices.", "app", "upstream"),
 		injected: counter("rules_total", "Requests by what was decided about rules.", "app", "what"),
@@ -69,8 +71,11 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	gauge("in_flight", "Model calls in flight.", func() float64 { return float64(g.inFlight.Load()) })
 	gauge("held_bytes", "Bytes of bodies held.", func() float64 { return float64(g.bytes.held.Load()) })
 	gauge("log_queue_bytes", "Exchanges waiting for the log.", func() float64 { return float64(g.queue.Bytes()) })
-	gauge("log_written", "Exchanges written to the log since the start.", func() float64 { return float64(g.queue.Written()) })
-	gauge("log_dropped", "Exchanges lost to the log since the start.", func() float64 { return float64(g.queue.Dropped()) })
+	total := func(name, help string, f func() int64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "heed_" + name, Help: help}, func() float64 { return float64(f()) }))
+	}
+	total("log_written_total", "Exchanges written to the log.", g.queue.Written)
+	total("log_dropped_total", "Exchanges lost to the log.", g.queue.Dropped)
 	for api := range m.calls {
 		name := wire.API(api).String()
 		m.calls[api] = &callMetrics{m.latency.WithLabelValues(name), m.first.WithLabelValues(name)}
@@ -94,11 +99,18 @@ func (m *metrics) done(c *call) {
 	if x.Timing.Own > 0 {
 		m.own.Observe(seconds(x.Timing.Own))
 	}
-	switch d := &x.Decision; {
-	case d.Abstained:
+	if x.Timing.Sent > 0 { // else nothing was
+		m.upstream.WithLabelValues(x.Decision.Target.Upstream).Observe(seconds(x.Timing.Done - c.ready.Sub(c.start).Microseconds() - x.Timing.Own))
+	}
+	d := &x.Decision
+	if d.Abstained { // rules that always apply may be there all the same
 		m.injected.WithLabelValues(app, "abstained").Inc()
+	}
+	switch {
 	case d.Observed:
 		m.injected.WithLabelValues(app, "observed").Inc()
+	case d.Resent:
+		m.injected.WithLabelValues(app, "resent").Inc()
 	case len(d.Rules) > 0 && c.block != "":
 		m.injected.WithLabelValues(app, "injected").Inc()
 	case len(d.Rules) > 0:
