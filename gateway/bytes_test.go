@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -133,20 +134,20 @@ func TestGateway_Headers(t *testing.T) {
 	extra := []string{
 		"Retry-After: 3", "Retry-After-Ms: 3000", "X-Should-Retry: true", "X-Ratelimit-Remaining-Requests: 9", "X-Request-Id: req_up",
 		"Openai-Version: 2020-10-01", "Anthropic-Ratelimit-Requests-Limit: 50", "X-Anything: else",
-		"Set-Cookie: __cf_bm=canary", "Connection: X-Hop", "X-Hop: secret", "Heed-Exchange-Id: forged", "Access-Control-Allow-Origin: *",
+		"Set-Cookie: __cf_bm=canary", "Connection: keep-alive, X-Hop", "Connection: X-Next", "X-Hop: secret", "X-Next: secret", "Heed-Exchange-Id: forged", "Access-Control-Allow-Origin: *",
 	}
 	for _, status := range []int{200, 400, 429, 500} {
 		e := start(t, answerStatus(status, `{"error":{"message":"m"}}`, extra...))
 		r := e.post("/v1/chat/completions", hello,
 			"Anthropic-Beta", "b1", "OpenAI-Organization", "org", "X-Stainless-Lang", "go", "Cookie", "session=canary",
-			"X-Forwarded-For", "10.0.0.1", "Connection", "X-Mine", "X-Mine", "secret", "Heed-Agent", "a", "Accept-Encoding", "gzip")
+			"X-Forwarded-For", "10.0.0.1", "X-Mine", "secret", "X-Other", "secret", "Heed-Agent", "a", "Accept-Encoding", "gzip")
 		readAll(t, r)
 		for _, name := range []string{"Retry-After", "Retry-After-Ms", "X-Should-Retry", "X-Ratelimit-Remaining-Requests", "Openai-Version", "Anthropic-Ratelimit-Requests-Limit", "X-Anything"} {
 			if r.Header.Get(name) == "" {
 				t.Errorf("%d: %s was not returned", status, name)
 			}
 		}
-		for _, name := range []string{"Set-Cookie", "X-Hop", "Access-Control-Allow-Origin"} {
+		for _, name := range []string{"Set-Cookie", "X-Hop", "X-Next", "Access-Control-Allow-Origin"} {
 			if v := r.Header.Get(name); v != "" {
 				t.Errorf("%d: %s: %s was returned", status, name, v)
 			}
@@ -158,10 +159,35 @@ func TestGateway_Headers(t *testing.T) {
 		if h.Get("Anthropic-Beta") != "b1" || h.Get("Openai-Organization") != "org" || h.Get("X-Stainless-Lang") != "go" || h.Get("Accept-Encoding") != "identity" {
 			t.Errorf("%d: upstream headers %v", status, h)
 		}
-		for _, name := range []string{"Cookie", "X-Forwarded-For", "X-Mine", "Heed-Agent"} {
+		for _, name := range []string{"Cookie", "X-Forwarded-For", "Heed-Agent"} {
 			if v := h.Get(name); v != "" {
 				t.Errorf("%d: %s: %s reached the upstream", status, name, v)
 			}
+		}
+	}
+}
+
+// TestGateway_ConnectionHeaders: what any of several Connection headers names is for
+// the next hop only, also beside close.
+func TestGateway_ConnectionHeaders(t *testing.T) {
+	e := start(t, answerJSON("{}"))
+	for _, lines := range []string{
+		"Connection: X-Mine\r\n", "Connection: keep-alive\r\nConnection: X-Mine\r\n", "connection: close\r\nconnection: a, x-MINE ,b\r\n",
+		"Connection: close, X-Mine\r\n", "Connection: a\r\nConnection: b\r\nConnection: c\r\nConnection: d\r\nConnection: X-Mine\r\n",
+	} {
+		c, err := net.Dial("tcp", e.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "POST /v1/files HTTP/1.1\r\nHost: x\r\n%sX-Mine: secret\r\nX-Kept: 1\r\nX-Kept: 2\r\nAuthorization: Bearer %s\r\nContent-Length: 2\r\n\r\n{}", lines, appKeyForTest)
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || r.StatusCode != 200 {
+			t.Fatalf("%q: %v %v", lines, r, err)
+		}
+		_ = c.Close()
+		reqs := e.up.requests()
+		if h := reqs[len(reqs)-1].header; h.Get("X-Mine") != "" || len(h.Values("X-Kept")) != 2 {
+			t.Errorf("%q: the upstream got %v", lines, h)
 		}
 	}
 }

@@ -38,13 +38,16 @@ const exposed = "Heed-Exchange-Id, Heed-Feedback-Url, Heed-Feedback-Token, Heed-
 
 func isOwn(name []byte) bool { return len(name) > 5 && string(name[:5]) == "Heed-" }
 
-// named says whether one of the Connection header's values lists name.
-func named(connection []byte, name []byte) bool {
-	for len(connection) > 0 {
-		var one []byte
-		one, connection, _ = bytes.Cut(connection, []byte(","))
-		if one = bytes.TrimSpace(one); len(one) == len(name) && bytes.EqualFold(one, name) {
-			return true
+// named says whether one of the Connection headers, of which there may be several,
+// lists name.
+func named(connections [][]byte, name []byte) bool {
+	for _, rest := range connections {
+		for len(rest) > 0 {
+			var one []byte
+			one, rest, _ = bytes.Cut(rest, []byte(","))
+			if one = bytes.TrimSpace(one); len(one) == len(name) && bytes.EqualFold(one, name) {
+				return true
+			}
 		}
 	}
 	return false
@@ -52,9 +55,17 @@ func named(connection []byte, name []byte) bool {
 
 // copyRequest gives dst what of the client's headers may be forwarded.
 func copyRequest(dst, src *fasthttp.RequestHeader) {
-	connection := src.Peek("Connection")
+	var room [4][]byte
+	connections := room[:0]
+	if len(src.Peek("Connection")) > 0 {
+		for k, v := range src.All() {
+			if string(k) == "Connection" {
+				connections = append(connections, v)
+			}
+		}
+	}
 	for k, v := range src.All() {
-		if notForwarded[string(k)] || isOwn(k) || (len(connection) > 0 && named(connection, k)) {
+		if notForwarded[string(k)] || isOwn(k) || named(connections, k) {
 			continue
 		}
 		dst.AddBytesKV(k, v)
@@ -63,9 +74,17 @@ func copyRequest(dst, src *fasthttp.RequestHeader) {
 
 // copyAnswer gives dst what of the upstream's headers may be returned.
 func copyAnswer(dst, src *fasthttp.ResponseHeader) {
-	connection := src.Peek("Connection")
+	var room [4][]byte
+	connections := room[:0]
+	if len(src.Peek("Connection")) > 0 {
+		for k, v := range src.All() {
+			if string(k) == "Connection" {
+				connections = append(connections, v)
+			}
+		}
+	}
 	for k, v := range src.All() {
-		if notReturned[string(k)] || isOwn(k) || (len(connection) > 0 && named(connection, k)) {
+		if notReturned[string(k)] || isOwn(k) || named(connections, k) {
 			continue
 		}
 		dst.AddBytesKV(k, v)
