@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"heed/store"
+	"heed/wire"
 )
 
 func reset(c net.Conn) {
@@ -133,6 +134,48 @@ func testFault(t *testing.T, script upstreamScript, w want, change func(*Options
 	r = e.post("/v1/chat/completions", hello)
 	if got := readAll(t, r); got != chatAnswer {
 		t.Errorf("the next request got %d %.300s", r.StatusCode, got)
+	}
+}
+
+// TestGateway_Failures: what is wrong with an answer is in its row, read from bytes
+// that were there anyway.
+func TestGateway_Failures(t *testing.T) {
+	answer := func(message, finish string) upstreamScript {
+		return answerJSON(`{"id":"c","model":"m","choices":[{"index":0,"message":` + message + `,"finish_reason":"` + finish + `"}]}`)
+	}
+	tools := `"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}}}],`
+	call := func(arguments string) string {
+		return `{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"` + arguments + `"}}]}`
+	}
+	for name, c := range map[string]struct {
+		script  upstreamScript
+		more    string // of the request
+		want    string
+		outcome store.Outcome
+	}{
+		"good":               {answerJSON(chatAnswer), "", "", store.OK},
+		"good call":          {answer(call(`{\"n\":1}`), "tool_calls"), tools, "", store.OK},
+		"bad call":           {answer(call(`{\"n\":\"one\"}`), "tool_calls"), tools, wire.FailTool, store.OK},
+		"broken call":        {answer(call(`{\"n\":`), "tool_calls"), tools, wire.FailTool, store.OK},
+		"no JSON":            {answerJSON(chatAnswer), `"response_format":{"type":"json_object"},`, wire.FailJSON, store.OK},
+		"says nothing":       {answer(`{"role":"assistant","content":""}`, "stop"), "", wire.FailEmpty, store.OK},
+		"no byte":            {answerJSON(""), "", wire.FailEmpty, store.OK},
+		"no event":           {answerStream(""), "", wire.FailTruncated, store.Truncated},
+		"token limit":        {answer(`{"role":"assistant","content":"Hel"}`, "length"), "", wire.FailTruncated, store.OK},
+		"refused":            {answer(`{"role":"assistant","content":null,"refusal":"No."}`, "stop"), "", wire.FailRefused, store.OK},
+		"filtered":           {answer(`{"role":"assistant","content":""}`, "content_filter"), "", wire.FailRefused, store.OK},
+		"error":              {answerStatus(400, `{"error":{"message":"m"}}`), "", wire.FailUpstream, store.OK},
+		"error without body": {answerStatus(400, ""), "", wire.FailUpstream, store.OK},
+		"error in stream":    {answerStream(delta("Hel"), "data: {\"error\":{\"message\":\"m\"}}\n\n"), "", wire.FailUpstream, store.OK},
+		"server error":       {answerStatus(500, `{"error":{"message":"m"}}`), "", wire.FailUpstream, store.UpstreamError},
+	} {
+		e := start(t, c.script)
+		r := e.post("/v1/chat/completions", strings.Replace(hello, "{", "{"+c.more, 1))
+		readAll(t, r)
+		x := e.row(r.Header.Get("Heed-Exchange-Id"))
+		if got := strings.Join(x.Failures, ","); got != c.want || x.Outcome != c.outcome {
+			t.Errorf("%s: failures %q, outcome %s; want %q, %s", name, got, x.Outcome, c.want, c.outcome)
+		}
 	}
 }
 

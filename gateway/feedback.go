@@ -167,7 +167,7 @@ func (g *Gateway) readFeedbackBody(ctx *fasthttp.RequestCtx, cfg *config) (*feed
 		g.allow(ctx, cfg, nil)
 		return nil, invalid("body: %s", jsonTrouble(err))
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return nil, invalid("body: more than one JSON value")
 	}
 	return &b, nil
@@ -177,6 +177,8 @@ func (g *Gateway) readFeedbackBody(ctx *fasthttp.RequestCtx, cfg *config) (*feed
 func jsonTrouble(err error) string {
 	var wrong *json.UnmarshalTypeError
 	switch {
+	case errors.Is(err, io.EOF):
+		return "empty"
 	case errors.As(err, &wrong) && wrong.Field == "":
 		return "want a JSON object"
 	case errors.As(err, &wrong):

@@ -143,7 +143,7 @@ func TestGateway_Feedback(t *testing.T) {
 		`{"token":"` + token + `","rating":1,"modle":"x"}`: 400,
 		`{"token":"` + token + `","comment":" \n "}`:       400,
 		`{"token":"` + token + `","rating":"good"}`:        400,
-		`[1]`: 400,
+		`[1]`: 400, ``: 400, `{"token":"` + token + `","rating":1}]`: 400, `{"token":"` + token + `","rating":1} {}`: 400,
 		`{"exchange_id":"` + id + `","rating":1}`:                                    401,
 		`{"token":"` + token + `","comment":"` + strings.Repeat("x", 4<<10+1) + `"}`: 413,
 		`{"token":"` + token + `","comment":"` + strings.Repeat("x", 70<<10) + `"}`:  413,

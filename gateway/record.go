@@ -115,10 +115,14 @@ func (g *Gateway) prepare(batch []*store.Exchange) {
 	for _, x := range batch {
 		a := cfg.apps[x.App]
 		l, parsed := g.pending.take(x)
-		if x.API != wire.Other && len(x.Response) > 0 && !tapped(x) {
+		switch {
+		case x.API == wire.Other || tapped(x):
+		case len(x.Response) > 0:
 			tap.Reset(x.API, x.Stream, maxJudged)
 			_, _ = tap.Write(x.Response)
 			take(x, l.format, x.Request, tap.Answer())
+		case x.ResponseBytes == 0 && x.Outcome == store.OK:
+			nothing(x)
 		}
 		if parsed {
 			g.sessions.find(x, l)
@@ -157,6 +161,19 @@ func take(x *store.Exchange, format string, body []byte, a wire.Answer) {
 	}
 	if x.Outcome != store.Cancelled {
 		x.Failures = wire.Failures(&wire.Request{API: x.API, Format: format}, body, a)
+	}
+}
+
+// nothing judges an answer without a byte.
+func nothing(x *store.Exchange) {
+	switch {
+	case x.API == wire.Embeddings:
+	case x.Status >= 400:
+		x.Failures = []string{wire.FailUpstream}
+	case x.Stream:
+		x.Outcome, x.Failures = store.Truncated, []string{wire.FailTruncated}
+	default:
+		x.Failures = []string{wire.FailEmpty}
 	}
 }
 
