@@ -13,12 +13,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"heed/store"
 )
@@ -238,7 +238,7 @@ func (j *journal) write(group []*entry) error {
 	}
 	_, err := j.file.WriteAt(b, j.size)
 	if err == nil && synced {
-		err = unix.Fdatasync(int(j.file.Fd()))
+		err = syncData(j.file)
 	}
 	if err != nil {
 		j.broken = true
@@ -265,7 +265,7 @@ func without(records [][]byte, group []*entry) [][]byte {
 }
 
 func journalError(err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("journal: %w: %w", store.ErrFull, err)
 	}
 	return fmt.Errorf("journal: %w", err)
@@ -359,33 +359,14 @@ func writeSynced(path string, b []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// syncDir makes a rename in dir durable. Windows cannot be asked to.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// lockFolder takes the lock that one process holds for as long as its store is
-// open; the kernel frees it however the process ends.
-func lockFolder(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open store lock: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w: each process needs a store.path of its own", path, store.ErrLocked)
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return f, nil
-}
-
-// unlockFolder frees the lock at once, also when a child that is just being
-// started holds a copy of the descriptor.
-func unlockFolder(f *os.File) error {
-	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }

@@ -169,7 +169,7 @@ func (s *Store) open() error {
 		return fmt.Errorf("make store folder: %w", err)
 	}
 	var err error
-	if s.lock, err = lockFolder(filepath.Join(dir, "heed.lock")); err != nil {
+	if s.lock, err = store.LockFolder(filepath.Join(dir, "heed.lock")); err != nil {
 		return err
 	}
 	s.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
@@ -230,7 +230,7 @@ func (s *Store) release() error {
 		s.dec.Close()
 	}
 	if s.lock != nil {
-		errs = append(errs, unlockFolder(s.lock))
+		errs = append(errs, store.UnlockFolder(s.lock))
 	}
 	return errors.Join(errs...)
 }

@@ -85,7 +85,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make store folder: %w", err)
 	}
-	lock, err := lockFolder(filepath.Join(dir, lockFile))
+	lock, err := store.LockFolder(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s *Store) release() error {
 			errs = append(errs, d.close())
 		}
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, store.UnlockFolder(s.lock))...)
 }
 
 // check is the first thing every method does: the caller's time, then whether
