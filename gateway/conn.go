@@ -210,26 +210,29 @@ func (s *connSet) each(f func(*clientConn)) {
 }
 
 // fd returns the file descriptor below a connection, -1 when there is none. It is
-// only good for the epoll set, which forgets it when it is closed.
+// only good for asking the kernel about it, which forgets it when it is closed.
 func fd(c net.Conn) int {
+	n := -1
+	control(c, func(fd int) { n = fd })
+	return n
+}
+
+// control calls f with the file descriptor below a connection, if there is one. It
+// stays the connection's until f returns.
+func control(c net.Conn, f func(fd int)) {
 	for {
 		switch v := c.(type) {
 		case interface {
 			SyscallConn() (syscall.RawConn, error)
 		}:
-			raw, err := v.SyscallConn()
-			if err != nil {
-				return -1
+			if raw, err := v.SyscallConn(); err == nil {
+				_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 			}
-			n := -1
-			if raw.Control(func(fd uintptr) { n = int(fd) }) != nil {
-				return -1
-			}
-			return n
+			return
 		case interface{ NetConn() net.Conn }:
 			c = v.NetConn()
 		default:
-			return -1
+			return
 		}
 	}
 }
