@@ -43,6 +43,7 @@ var least = map[string]Role{
 	"GET /rulesets": Viewer, "GET /rulesets/{hash}": Viewer, "POST /rulesets/{hash}/activate": Owner,
 	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
 	"GET /routing": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
+	"GET /debug/pprof/{name}": Owner,
 }
 
 // Every route refuses whoever has too small a role, lets the others through, and

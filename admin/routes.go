@@ -100,6 +100,7 @@ func (a *Admin) routes() []route {
 		view("/routing", a.pageRouting),
 		view("/audit", a.pageAudit),
 		view("/live", a.pageLive),
+		{pattern: "GET /debug/pprof/{name}", least: Owner, plain: http.HandlerFunc(profiles)},
 		{pattern: "GET /assets/{file}", least: public, plain: a.assets},
 		{pattern: "/", least: public, page: a.pageUnknown},
 	}
