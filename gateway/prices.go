@@ -62,6 +62,6 @@ func (g *Gateway) charge(cfg *config, x *store.Exchange) {
 	if !ok {
 		return
 	}
-	x.Cost = usd
+	x.Cost = &usd
 	g.metrics.cost.WithLabelValues(x.App, x.Decision.Target.Upstream).Add(usd)
 }

@@ -39,7 +39,7 @@ func TestGateway_Cost(t *testing.T) {
 	for range 2 {
 		r := e.post("/v1/chat/completions", hello)
 		readAll(t, r)
-		if got := e.row(r.Header.Get("Heed-Exchange-Id")).Cost; got != 0.000013 { // 7 and 3 tokens
+		if got := e.row(r.Header.Get("Heed-Exchange-Id")).Cost; got == nil || *got != 0.000013 { // 7 and 3 tokens
 			t.Errorf("got cost %v in the row, want 0.000013", got)
 		}
 	}
@@ -47,6 +47,32 @@ func TestGateway_Cost(t *testing.T) {
 		t.Errorf("got heed_cost_usd_total %v, want 0.000026", got)
 	}
 }
+
+// A row keeps what it cost by the prices of its time; one without a price has no
+// cost, one of a free model costs 0.
+func TestGateway_Cost_PricesChange(t *testing.T) {
+	prices := []map[string]Price{{"m-real": {Input: 1, Output: 2}}, {"m-real": {}}, nil}
+	var opt Options
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Prices = prices[0]; opt = *o })
+	var ids []string
+	for i, want := range []*float64{ptr(0.000013), ptr(0.0), nil} {
+		opt.Prices = prices[i]
+		if err := e.g.Reload(opt); err != nil {
+			t.Fatal(err)
+		}
+		r := e.post("/v1/chat/completions", hello)
+		readAll(t, r)
+		ids = append(ids, r.Header.Get("Heed-Exchange-Id"))
+		if got := e.row(ids[i]).Cost; (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("prices %v: got cost %v, want %v", prices[i], got, want)
+		}
+	}
+	if got := e.row(ids[0]).Cost; got == nil || *got != 0.000013 {
+		t.Errorf("after the prices changed the first row costs %v", got)
+	}
+}
+
+func ptr(v float64) *float64 { return &v }
 
 func TestNew_BadPrice(t *testing.T) {
 	_, err := New(Options{

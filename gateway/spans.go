@@ -157,8 +157,8 @@ func (a *attributes) ours(x *store.Exchange) {
 	a.list("heed.rules", applied)
 	a.list("heed.rules.withheld", withheld)
 	a.list("heed.failures", x.Failures)
-	if x.Cost > 0 {
-		a.real("heed.cost_usd", x.Cost)
+	if x.Cost != nil {
+		a.real("heed.cost_usd", *x.Cost)
 	}
 	if x.Timing.First > 0 {
 		a.real("heed.first_chunk_seconds", seconds(x.Timing.First))

@@ -48,8 +48,8 @@ type Exchange struct {
 	Error         string      `json:"error,omitempty"`    // what broke, in a few words, no foreign content
 	Failures      []string    `json:"failures,omitempty"` // wire.Failures
 	Finish        string      `json:"finish,omitempty"`
-	Usage         *wire.Usage `json:"usage,omitempty"`    // nil unless the upstream reported it
-	Cost          float64     `json:"cost_usd,omitempty"` // estimate by the configured prices, in US dollars; 0 without usage or price
+	Usage         *wire.Usage `json:"usage,omitempty"` // nil unless the upstream reported it
+	Cost          *float64    `json:"cost_usd"`        // estimate by the prices configured when it was logged, in US dollars; nil without usage or price
 	Timing        Timing      `json:"timing"`
 
 	Query         string `json:"query,omitempty"`  // the newest matched query, at most MaxQueryBytes
