@@ -42,7 +42,7 @@ var least = map[string]Role{
 	"GET /rules": Viewer, "POST /rules": Approver, "GET /rules/{id}": Viewer, "POST /rules/{id}/{action}": Approver,
 	"GET /rulesets": Viewer, "GET /rulesets/{hash}": Viewer, "POST /rulesets/{hash}/activate": Owner,
 	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
-	"GET /routing": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
+	"GET /routing": Viewer, "GET /costs": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
 	"GET /debug/pprof/{name}": Owner,
 }
 

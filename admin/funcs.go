@@ -44,6 +44,9 @@ var pageFuncs = template.FuncMap{
 	"low":     func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
 	"high":    func(x, n int) float64 { _, _, h := wilson(x, n); return h },
 	"add":     func(a, b int) int { return a + b },
+	"usd":     usd,
+	"tokens":  func(n int64) string { return count(int(n)) },
+	"priced":  priced,
 	"clip":    func(n int, s string) string { return clip(s, n) },
 }
 

@@ -98,6 +98,7 @@ func (a *Admin) routes() []route {
 		view("/feedback", a.pageFeedback),
 		do("/feedback/{id}/retract", Approver, a.doRetract),
 		view("/routing", a.pageRouting),
+		view("/costs", a.pageCosts),
 		view("/audit", a.pageAudit),
 		view("/live", a.pageLive),
 		{pattern: "GET /debug/pprof/{name}", least: Owner, plain: http.HandlerFunc(profiles)},

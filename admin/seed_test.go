@@ -10,6 +10,7 @@ import (
 	"heed/rules"
 	"heed/rules/check"
 	"heed/store"
+	"heed/wire"
 )
 
 // topics are what people ask a shop, with an answer each.
@@ -89,6 +90,10 @@ func (b *bench) logOne(c *rules.Compiled, head rules.Head, i int, handled *[]sto
 	x := newExchange(query, topic.answer, func(x *store.Exchange) {
 		x.Time, x.Facts.Now, x.Facts.Unit, x.Head = at, at, fmt.Sprintf("unit-%d", i), head
 		x.Decision.Target = rules.TargetDecision{Upstream: "main", Model: []string{"gpt-4o-mini", "small-2"}[i%2], Propensity: 0.5}
+		x.Usage, x.Cost = &wire.Usage{InputTokens: int64(310 + i%90), OutputTokens: int64(40 + i%50)}, num(float64(310+i%90)*15e-8+float64(40+i%50)*60e-8)
+		if i%2 == 1 && i%3 == 0 {
+			x.Usage, x.Cost = nil, nil
+		}
 		var buf rules.Buffer
 		d := c.Decide(&x.Facts, &buf)
 		x.Decision.Rules = d.Rules
@@ -203,7 +208,7 @@ func TestPages_Render(t *testing.T) {
 // allPages are the addresses of every page of a person, with ids that are there.
 func (b *bench) allPages() []string {
 	ctx := context.Background()
-	out := []string{"/inbox", "/findings", "/findings?state=resolved", "/rules", "/routing", "/exchanges", "/exchanges?text=refund&outcome=ok", "/feedback", "/feedback?bad=true", "/rulesets", "/audit"}
+	out := []string{"/inbox", "/findings", "/findings?state=resolved", "/rules", "/routing", "/costs", "/exchanges", "/exchanges?text=refund&outcome=ok", "/feedback", "/feedback?bad=true", "/rulesets", "/audit"}
 	ps, _, _ := b.store.Proposals(ctx, store.ProposalFilter{App: "shop"})
 	for _, p := range ps {
 		out = append(out, "/proposals/"+p.ID)

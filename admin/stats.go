@@ -17,6 +17,7 @@ type stats struct {
 	Time      time.Time          `json:"time"`
 	Head      rules.Head         `json:"ruleset"`
 	Exchanges exchangeStats      `json:"exchanges"`
+	Costs     costStats          `json:"costs"`
 	Feedback  feedbackStats      `json:"feedback"`
 	Rules     map[string]*effect `json:"rules"` // by rule id: every rule that was in scope
 	Proposals int                `json:"open_proposals"`
@@ -106,6 +107,7 @@ func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 		s.Rules[id] = g.done()
 	}
 	s.Exchanges.finish(xs)
+	s.Costs = costsOf(xs)
 	return s, a.countWaiting(ctx, s)
 }
 
