@@ -8,12 +8,16 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // idle opens c.Idle streams through Heed, waits until each has its first chunk, and
 // says what Heed then holds; then how long another request takes.
 func (c *overheadCommand) idle(out io.Writer) error {
+	if err := allowFiles(2*c.Idle + spareFiles); err != nil {
+		return fmt.Errorf("overhead: %d idle streams: %w", c.Idle, err)
+	}
 	up, err := startChild("--role", "silent")
 	if err != nil {
 		return err
@@ -73,6 +77,28 @@ func (c *overheadCommand) idle(out io.Writer) error {
 	}
 	_, err = p.stop()
 	return err
+}
+
+// spareFiles is what a process has open besides its streams: database, log, pipes.
+const spareFiles = 100
+
+// allowFiles raises this process's limit of open files to n, and that of the
+// processes that it starts from then on. Heed needs two for each stream, which is
+// often above the hard limit; that one only root may raise.
+func allowFiles(n int) error {
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		return fmt.Errorf("limit of open files: %w", err)
+	}
+	if was.Cur >= uint64(n) {
+		return nil
+	}
+	err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(n), Max: max(was.Max, uint64(n))})
+	if err != nil {
+		return fmt.Errorf("they need %d open files and the hard limit is %d (%w): run this as root, or after `ulimit -Hn %d` in a shell of root (in a container with --ulimit nofile=%d), or measure --idle %d",
+			n, was.Max, err, n, n, (int(was.Max)-spareFiles)/2)
+	}
+	return nil
 }
 
 // openStream sends a request and reads up to the first chunk.

@@ -26,6 +26,10 @@ import (
 
 const benchKey = "heed-bench-key"
 
+// benchCalls is how many calls may be in flight: twice the default, so that there
+// is room for one more beside 10,000 idle streams.
+const benchCalls = 20_000
+
 // child is a process of this program in one role. It writes its address as its
 // first line and ends when its standard input does.
 type child struct {
@@ -185,9 +189,10 @@ func (c *overheadCommand) heed(ln net.Listener) (err error) {
 		return fmt.Errorf("publish: %w", err)
 	}
 	g, err := gateway.New(gateway.Options{
-		Upstreams: []gateway.Upstream{{Name: "main", BaseURL: "http://" + c.Target + "/v1", APIKey: "sk-bench"}},
+		Upstreams: []gateway.Upstream{{Name: "main", BaseURL: "http://" + c.Target + "/v1", APIKey: "sk-bench", MaxConns: benchCalls}},
 		Aliases:   []gateway.Alias{{Name: "support", Targets: []rules.Share{{Upstream: "main", Model: "bench", Weight: 1}}}},
 		Apps:      []gateway.App{{Name: "bench", Keys: []gateway.Secret{benchKey}}},
+		Limits:    gateway.Limits{InFlight: benchCalls},
 		Store:     s, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
