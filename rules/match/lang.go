@@ -3,7 +3,6 @@ package match
 import (
 	"unicode"
 
-	"github.com/kljensen/snowball/english"
 	"github.com/kljensen/snowball/french"
 	"github.com/kljensen/snowball/hungarian"
 	"github.com/kljensen/snowball/norwegian"
@@ -149,8 +148,8 @@ func notRussian(runes []rune) bool {
 	return false
 }
 
-// stemCache remembers the word feature of recent tokens, since stemming
-// allocates. Direct-mapped: a collision only costs another stemming.
+// stemCache remembers the word feature of recent tokens, since stemming costs
+// time and, in languages other than English, allocates. Direct-mapped: a collision only costs another stemming.
 type stemCache []struct {
 	token uint64
 	key   uint32
@@ -174,20 +173,24 @@ func (s *scratch) stem(t *token) uint32 {
 	if slot.token == id {
 		return slot.key
 	}
-	word := string(s.runes[t.start:t.end])
-	if len(word) <= maxStemBytes {
-		word = stemIn(lang, word)
-	}
-	h := uint64(hashSeed)
-	for _, r := range word {
-		h = hashRune(h, r)
+	h := uint64(0)
+	switch run := s.runes[t.start:t.end]; {
+	case len(run) > maxStemRunes:
+		h = hashRunes(run)
+	case lang == langEnglish:
+		h = hashRunes(s.stemmer.english(run))
+	default:
+		h = hashSeed
+		for _, r := range stemIn(lang, string(run)) {
+			h = hashRune(h, r)
+		}
 	}
 	slot.token, slot.key = id, finish(h, spaceWord)
 	return slot.key
 }
 
-// maxStemBytes: what is longer is no word, and stemmers are quadratic at worst.
-const maxStemBytes = 40
+// maxStemRunes: what is longer is no word, and stemmers are quadratic at worst.
+const maxStemRunes = 40
 
 func hashRunes(run []rune) uint64 {
 	h := uint64(hashSeed)
@@ -207,8 +210,6 @@ func stems(l language) bool {
 
 func stemIn(l language, word string) string {
 	switch l {
-	case langEnglish:
-		return english.Stem(word, true)
 	case langFrench:
 		return french.Stem(word, true)
 	case langSpanish:

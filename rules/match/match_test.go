@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -98,6 +99,43 @@ func TestIndex_Match_DoesNotAllocate(t *testing.T) {
 	ix.Match("can i get a refund for my order", nil, &buf)
 	if n := testing.AllocsPerRun(100, func() { ix.Match("can i get a refund for my order", nil, &buf) }); n != 0 {
 		t.Errorf("Match allocates %v times, want 0", n)
+	}
+}
+
+// TestIndex_Match_UnseenWordsDoNotAllocate gives each match 1,500 bytes of words
+// that no match before it had.
+func TestIndex_Match_UnseenWordsDoNotAllocate(t *testing.T) {
+	traffic, _ := bankTraffic()
+	for name, s := range map[string]*Stats{"cold": nil, "warm": Fit(bankScopes(), traffic, FitOptions{})} {
+		ix := compile(t, bankScopes(), s)
+		draw := rand.New(rand.NewPCG(1, 2))
+		text := func() string {
+			b := []byte("please freeze my account")
+			for len(b) < maxTextBytes {
+				b = append(b, ' ')
+				for range 3 + draw.IntN(12) {
+					b = append(b, "aeioubdfglmnprstvwxy"[draw.IntN(20)])
+				}
+				b = append(b, []string{"", "s", "ing", "ational", "ness", "ed"}[draw.IntN(6)]...)
+			}
+			return string(b[:maxTextBytes])
+		}
+		var texts []string
+		for range 400 {
+			texts = append(texts, text())
+		}
+		var buf Buffer
+		i := 0
+		next := func() {
+			ix.Match(texts[i], nil, &buf)
+			i++
+		}
+		for range 100 { // to size the buffer
+			next()
+		}
+		if n := testing.AllocsPerRun(200, next); n != 0 {
+			t.Errorf("%s: Match allocates %v times for unseen words, want 0", name, n)
+		}
 	}
 }
 

@@ -77,17 +77,18 @@ type token struct {
 
 // scratch is what turning a text into features needs; it is reused.
 type scratch struct {
-	runes  []rune // folded runes of all tokens
-	tokens []token
-	lang   language
-	feats  []feature
-	table  []int32 // open addressing over feats, counted from 1; 0 is empty
-	words  int     // distinct word features
-	grams  int     // distinct gram features
-	stems  stemCache
-	keep   []float32
-	kept   []bool          // of a long text: which words stay; empty means all
-	block  [spaces]float32 // what makes each space's block a unit of its weight
+	runes   []rune // folded runes of all tokens
+	tokens  []token
+	lang    language
+	feats   []feature
+	table   []int32 // open addressing over feats, counted from 1; 0 is empty
+	words   int     // distinct word features
+	grams   int     // distinct gram features
+	stems   stemCache
+	stemmer stemmer
+	keep    []float32
+	kept    []bool          // of a long text: which words stay; empty means all
+	block   [spaces]float32 // what makes each space's block a unit of its weight
 }
 
 // features fills s.feats with all distinct features of text, words first, then
