@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // scopeCommand measures which unseen requests get which rules.
@@ -19,10 +18,12 @@ type scopeCommand struct {
 	Coverage   []float64 `default:"0.05,0.2,0.5,1" help:"Shares of the topics that have a rule; the others are the neighbouring traffic."`
 	N          []int     `default:"1,2,4,8" help:"Feedback records a rule."`
 	Ticks      []int     `default:"0,10,20" help:"Wrong hits a rule that people mark as not applying."`
-	Seeds      int       `default:"3" help:"How many seeds, from 100."`
+	Seeds      int       `default:"3" help:"How many seeds; each draws its own topics, requests and order."`
+	FirstSeed  int       `default:"100" help:"The first of them."`
+	Half       string    `default:"all" enum:"all,first,second" help:"Topics that may have a rule: ${enum}; the halves never change, so that what was tuned on one can be confirmed on the other."`
 	Warm       bool      `help:"Fit on the set's other train requests, without labels, as logged traffic."`
 	Traffic    int       `default:"10000" help:"How many of them."`
-	Comments   string    `default:"topicfree" help:"What people write: topicfree, named (the topic is said) or a file with a comment a line, %s for the topic."`
+	Comments   []string  `default:"topicfree" help:"What people write: topicfree, named (the topic is said) or a file with a comment a line, %s for the topic; several give several rows."`
 	Wrap       string    `default:"none" enum:"none,template,rag,typos,followup" help:"What surrounds the requests: ${enum}."`
 	JSON       string    `name:"json" type:"path" help:"Write the results there."`
 	Decisions  string    `type:"path" help:"Write every decision there, as JSON lines."`
@@ -37,21 +38,23 @@ func (c *scopeCommand) Run(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("scope: %w", err)
 	}
-	comments, err := newCommenter(c.Comments)
-	if err != nil {
-		return fmt.Errorf("scope: %w", err)
-	}
 	log, err := openDecisions(c.Decisions)
 	if err != nil {
 		return fmt.Errorf("scope: %w", err)
 	}
 	var results []result
-	for _, s := range c.settings(d.name) {
-		r, err := c.measure(d, s, comments, log)
+	for _, kind := range c.Comments {
+		comments, err := newCommenter(kind)
 		if err != nil {
 			return fmt.Errorf("scope: %w", err)
 		}
-		results = append(results, r...)
+		for _, s := range c.settings(d.name, kind) {
+			r, err := c.measure(d, s, comments, log)
+			if err != nil {
+				return fmt.Errorf("scope: %w", err)
+			}
+			results = append(results, r...)
+		}
 	}
 	if err := log.close(); err != nil {
 		return fmt.Errorf("scope: write decisions: %w", err)
@@ -63,21 +66,21 @@ func (c *scopeCommand) Run(out io.Writer) error {
 	return c.writeJSON(results, mean)
 }
 
-func (c *scopeCommand) settings(set string) []setting {
+// settings are the deployments to make, without ticks.
+func (c *scopeCommand) settings(set, comments string) []setting {
 	var out []setting
 	for _, cov := range c.Coverage {
 		for _, n := range c.N {
-			for _, ticks := range c.Ticks {
-				for seed := range c.Seeds {
-					out = append(out, setting{Set: set, N: n, Coverage: cov, Ticks: ticks, Seed: uint64(100 + seed), Warm: c.Warm})
-				}
+			for seed := range c.Seeds {
+				out = append(out, setting{Set: set, Topics: c.Half, Comments: comments, N: n, Coverage: cov, Seed: uint64(c.FirstSeed + seed), Warm: c.Warm})
 			}
 		}
 	}
 	return out
 }
 
-// measure runs Heed and, without ticks, which they cannot use, the baselines.
+// measure runs Heed, after ever more ticks, and without them, which they cannot
+// use, the baselines.
 func (c *scopeCommand) measure(d *dataset, s setting, comments commenter, log *decisionLog) ([]result, error) {
 	p, err := c.deploy(d, s, comments)
 	if err != nil {
@@ -90,105 +93,22 @@ func (c *scopeCommand) measure(d *dataset, s setting, comments commenter, log *d
 	for i := range p.scopes {
 		said[i] = p.scopes[i].Comment
 	}
-	sys := p.heed()
-	ds := d.decide(sys)
-	log.write(s, p.rules, ds, sys.threshold)
-	out := []result{score(s, sys, ds, p.rules, said)}
-	if c.Baselines && s.Ticks == 0 {
-		for _, b := range p.baselines() {
-			out = append(out, score(s, b, d.decide(b), p.rules, said))
+	var out []result
+	for _, s.Ticks = range slices.Sorted(slices.Values(c.Ticks)) {
+		if err := p.tick(s.Ticks); err != nil {
+			return nil, err
+		}
+		sys := p.heed()
+		ds := d.decide(sys)
+		log.write(s, p.rules, ds, sys.threshold)
+		out = append(out, score(s, sys, ds, p.rules, said))
+		if c.Baselines && s.Ticks == 0 {
+			for _, b := range p.baselines() {
+				out = append(out, score(s, b, d.decide(b), p.rules, said))
+			}
 		}
 	}
 	return out, log.err
-}
-
-// average means over the seeds.
-func average(results []result) []result {
-	type cell struct {
-		setting
-		system string
-	}
-	var order []cell
-	by := map[cell][]result{}
-	for _, r := range results {
-		k := cell{r.setting, r.System}
-		k.Seed = 0
-		if by[k] == nil {
-			order = append(order, k)
-		}
-		by[k] = append(by[k], r)
-	}
-	var out []result
-	for _, k := range order {
-		rs := by[k]
-		m := result{setting: k.setting, System: k.system, Threshold: rs[0].Threshold, Unrelated: map[string]float64{}}
-		n := float64(len(rs))
-		for _, r := range rs {
-			m.TouchPrecision += r.TouchPrecision / n
-			m.Touched += r.Touched / n
-			m.Recall += r.Recall / n
-			m.Wrong += r.Wrong / n
-			m.WrongCovered += r.WrongCovered / n
-			m.Precision += r.Precision / n
-			m.F1 += r.F1 / n
-			m.BestF1 += r.BestF1 / n
-			m.Injected += r.Injected / n
-			m.CommentTokens += r.CommentTokens / n
-			m.Kept += r.Kept / n
-			m.Dropped += r.Dropped / n
-			for name, x := range r.Unrelated {
-				m.Unrelated[name] += x / n
-			}
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// printResults writes the table, means over the seeds.
-func printResults(out io.Writer, rs []result) error {
-	var names []string
-	for _, r := range rs {
-		for name := range r.Unrelated {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "coverage\tn\tticks\tsystem\ttouch P\trecall\twrong/100 neighb.\twrong/100 covered\t%s\tP\tF1\tbest F1\trules/req\ttokens/req\t\n",
-		strings.Join(names, "/100\t")+ending(names))
-	for _, r := range rs {
-		if r.followupsOnly() {
-			fmt.Fprintf(w, "%.2f\t%d\t%d\t%s\tfollow-ups kept\t%.3f\ttopic changes dropped\t%.3f\t\n", r.Coverage, r.N, r.Ticks, r.System, r.Kept, r.Dropped)
-			continue
-		}
-		fmt.Fprintf(w, "%.2f\t%d\t%d\t%s\t%.3f\t%.3f\t%.1f\t%.1f\t", r.Coverage, r.N, r.Ticks, r.System, r.TouchPrecision, r.Recall, r.Wrong, r.WrongCovered)
-		for _, name := range names {
-			fmt.Fprintf(w, "%.1f\t", r.Unrelated[name])
-		}
-		fmt.Fprintf(w, "%.3f\t%.3f\t%.3f\t%.2f\t%.0f\t\n", r.Precision, r.F1, r.BestF1, r.Injected, r.CommentTokens)
-	}
-	return w.Flush()
-}
-
-func ending(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return "/100"
-}
-
-func (c *scopeCommand) writeJSON(results, mean []result) error {
-	if c.JSON == "" {
-		return nil
-	}
-	b, err := json.MarshalIndent(map[string]any{"options": c, "mean": mean, "results": results}, "", " ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(c.JSON, append(b, '\n'), 0o644)
 }
 
 // decisionLog writes decisions as JSON lines, so that anybody can score them.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -106,6 +107,20 @@ func readSet(prefix, background string, oos []string) (*dataset, error) {
 	return d, nil
 }
 
+// half names the topics that may have rules: all, or every second one by a hash of
+// their names, which is the same for every seed.
+func (d *dataset) half(which string) []string {
+	order := slices.Clone(d.labels)
+	if which == "all" {
+		return order
+	}
+	slices.SortFunc(order, func(a, b string) int { return cmp.Compare(hashOf(a), hashOf(b)) })
+	if which == "first" {
+		return order[:len(order)/2]
+	}
+	return order[len(order)/2:]
+}
+
 // addGroups files out-of-scope texts under the group that their label names.
 func (d *dataset) addGroups(lines []labelled) {
 	for _, l := range lines {
@@ -121,6 +136,8 @@ func (d *dataset) addGroups(lines []labelled) {
 // setting is one cell of the benchmark.
 type setting struct {
 	Set      string  `json:"set"`
+	Topics   string  `json:"topics"` // all, or which half of the set's
+	Comments string  `json:"comments"`
 	N        int     `json:"n"`
 	Coverage float64 `json:"coverage"`
 	Ticks    int     `json:"ticks"`
@@ -140,9 +157,9 @@ type sample struct {
 // the coverage only, so that settings are comparable.
 func (d *dataset) draw(s setting, maxTraffic int) sample {
 	rng := rand.New(rand.NewPCG(s.Seed, 17))
-	labels := slices.Clone(d.labels)
+	labels := d.half(s.Topics)
 	rng.Shuffle(len(labels), func(i, j int) { labels[i], labels[j] = labels[j], labels[i] })
-	k := min(max(1, int(s.Coverage*float64(len(labels))+0.5)), len(labels))
+	k := min(max(1, int(s.Coverage*float64(len(d.labels))+0.5)), len(labels))
 	out := sample{rules: slices.Sorted(slices.Values(labels[:k]))}
 	used := map[string]bool{}
 	for _, label := range out.rules {

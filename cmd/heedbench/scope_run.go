@@ -24,13 +24,17 @@ type deployment struct {
 	logged []match.Logged
 	opt    match.FitOptions
 	warm   bool
-	least  float32 // threshold of what is reported, not of what people mark; 0 is the matcher's own
+	order  []int           // in which people see the traffic
+	marked map[string]bool // rules and requests that were ticked
+	ticked int             // ticks a rule, so far
+	least  float32         // threshold of what is reported, not of what people mark; 0 is the matcher's own
 }
 
 // deploy makes the rules of a setting and fits the matcher, through the same
 // functions as the product.
 func (c *scopeCommand) deploy(d *dataset, s setting, comments commenter) (*deployment, error) {
-	p := &deployment{sample: d.draw(s, c.Traffic), set: d, warm: s.Warm, least: float32(c.Threshold)}
+	p := &deployment{sample: d.draw(s, c.Traffic), set: d, warm: s.Warm, least: float32(c.Threshold), marked: map[string]bool{}}
+	p.order = rand.New(rand.NewPCG(s.Seed, 23)).Perm(len(p.traffic))
 	p.wrap = newWrapper(c.Wrap, d, s.Seed)
 	p.opt.Rivals = c.Rivals
 	if len(d.background) > 0 {
@@ -39,7 +43,7 @@ func (c *scopeCommand) deploy(d *dataset, s setting, comments commenter) (*deplo
 	p.stats = p.opt.Background
 	if s.Warm {
 		p.log()
-		p.stats = match.Fit(nil, p.logged, p.opt)
+		p.stats = match.Fit(nil, p.logged, match.FitOptions{Background: p.opt.Background, Rivals: -1}) // what steps repeat
 	}
 	for i, label := range p.rules {
 		sc := match.Scope{ID: fmt.Sprintf("r_%04d", i), Comment: comments.of(label, s.Seed), Sources: []string{label}}
@@ -48,10 +52,7 @@ func (c *scopeCommand) deploy(d *dataset, s setting, comments commenter) (*deplo
 		}
 		p.scopes = append(p.scopes, sc)
 	}
-	if err := p.fit(); err != nil {
-		return nil, err
-	}
-	return p, p.tick(s.Ticks, s.Seed)
+	return p, p.fit()
 }
 
 // log fills in the deployment's traffic as the gateway would have logged it.
@@ -85,25 +86,23 @@ func (p *deployment) fit() error {
 // fitted again: people answer what they see.
 const ticksPerRound = 5
 
-// tick lets people mark up to n wrong hits of each rule on the logged traffic, in
-// the order in which it came.
-func (p *deployment) tick(n int, seed uint64) error {
-	order := rand.New(rand.NewPCG(seed, 23)).Perm(len(p.traffic))
-	marked := map[string]bool{}
-	for done := 0; done < n; done += ticksPerRound {
-		left := make([]int, len(p.scopes))
-		for r := range left {
-			left[r] = min(ticksPerRound, n-done)
-		}
+// tick lets people mark wrong hits on the logged traffic, in the order in which it
+// came, until they have marked up to n of each rule.
+func (p *deployment) tick(n int) error {
+	for p.ticked < n {
+		round := min(ticksPerRound, n-p.ticked)
+		p.ticked += round
+		left := slices.Repeat([]int{round}, len(p.scopes))
 		var buf match.Buffer
-		for _, i := range order {
+		for _, i := range p.order {
 			t := p.traffic[i]
 			q := p.extract(t.text)
 			for _, h := range p.index.Match(q, nil, &buf) {
-				if p.rules[h.Rule] == t.label || left[h.Rule] == 0 || marked[fmt.Sprint(h.Rule, q)] {
+				mark := fmt.Sprint(h.Rule, q)
+				if p.rules[h.Rule] == t.label || left[h.Rule] == 0 || p.marked[mark] {
 					continue
 				}
-				marked[fmt.Sprint(h.Rule, q)] = true
+				p.marked[mark] = true
 				left[h.Rule]--
 				p.scopes[h.Rule].Counterexamples = append(p.scopes[h.Rule].Counterexamples, q)
 			}

@@ -32,18 +32,22 @@ func (d *dataset) decide(s system) []decision {
 type result struct {
 	setting
 	System         string             `json:"system"`
+	Seeds          int                `json:"seeds,omitempty"` // of a mean
 	Threshold      float32            `json:"threshold"`
 	TouchPrecision float64            `json:"touch_precision"`
 	Touched        float64            `json:"touched"` // share of in-domain requests that got any rule
 	Recall         float64            `json:"recall"`
 	Wrong          float64            `json:"wrong_per_100_neighbouring"`
 	WrongCovered   float64            `json:"wrong_per_100_covered"`
+	WrongAt        float64            `json:"wrong_at_recall_75"` // per 100 neighbouring, at the threshold of that recall: a diagnosis
 	Unrelated      map[string]float64 `json:"wrong_per_100_unrelated"`
 	Precision      float64            `json:"precision"`
 	F1             float64            `json:"f1"`
 	BestF1         float64            `json:"best_threshold_f1"`
-	Injected       float64            `json:"injected_per_request"` // rules per in-domain request
-	CommentTokens  float64            `json:"tokens_per_request"`   // bytes/4 of injected comments, in-domain
+	Injected       float64            `json:"injected_per_request"`    // rules per in-domain request
+	CommentTokens  float64            `json:"tokens_per_request"`      // bytes/4 of injected comments, in-domain
+	RecallSpread   float64            `json:"recall_spread,omitempty"` // standard deviation over the seeds
+	WrongSpread    float64            `json:"wrong_spread,omitempty"`
 	Kept           float64            `json:"followup_kept,omitempty"`
 	Dropped        float64            `json:"topic_change_dropped,omitempty"`
 }
@@ -160,6 +164,7 @@ func score(s setting, sys system, ds []decision, rules, comments []string) resul
 	r.Touched = ratio(t.touched, inDomain)
 	r.Recall = ratio(t.recalled, t.covered)
 	r.WrongCovered = 100 * ratio(t.coveredWrong, t.covered)
+	r.WrongAt = wrongAt(ds, rules, comments)
 	r.F1, r.Precision = t.f1()
 	r.BestF1 = bestF1(ds, rules, comments)
 	r.Injected = ratio(t.injected, inDomain)
@@ -185,4 +190,31 @@ func bestF1(ds []decision, rules, comments []string) float64 {
 		best = max(best, f1)
 	}
 	return best
+}
+
+// wrongAt is how many neighbouring requests of 100 get a wrong rule at the threshold
+// that finds 75 % of the covered ones; 100 where none does.
+func wrongAt(ds []decision, rules, comments []string) float64 {
+	var right []float32
+	covered := 0
+	for i := range ds {
+		r, has := slices.BinarySearch(rules, ds[i].label)
+		if !has || ds[i].group != "" {
+			continue
+		}
+		covered++
+		if at := slices.IndexFunc(ds[i].hits, func(h match.Hit) bool { return h.Rule == r }); at >= 0 {
+			right = append(right, ds[i].hits[at].P)
+		}
+	}
+	slices.Sort(right)
+	need := (3*covered + 3) / 4
+	if need == 0 || len(right) < need {
+		return 100
+	}
+	o := judge(ds, rules, comments, right[len(right)-need]).out[neighbouring]
+	if o == nil {
+		return 0
+	}
+	return 100 * ratio(o.wrong, o.requests)
 }

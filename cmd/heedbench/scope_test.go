@@ -155,3 +155,47 @@ func TestJudge_KnownDecisions(t *testing.T) {
 		t.Errorf("F1 = %v, want %v", r.F1, want)
 	}
 }
+
+// TestDraw_TopicsBySeedAndHalf: every seed has rules on other topics, and the
+// halves share none.
+func TestDraw_TopicsBySeedAndHalf(t *testing.T) {
+	d := &dataset{byLabel: map[string][]string{}}
+	for i := range 40 {
+		l := fmt.Sprintf("topic%02d", i)
+		d.labels = append(d.labels, l)
+		d.byLabel[l] = []string{"a " + l, "b " + l}
+	}
+	draws := map[string]bool{}
+	in := map[string]map[string]bool{"first": {}, "second": {}}
+	for seed := range uint64(10) {
+		for half, seen := range in {
+			rules := d.draw(setting{N: 1, Coverage: 0.25, Topics: half, Seed: 100 + seed}, 0).rules
+			if len(rules) != 10 {
+				t.Fatalf("%d rules, want a quarter of all 40 topics", len(rules))
+			}
+			for _, r := range rules {
+				seen[r] = true
+			}
+		}
+		draws[strings.Join(d.draw(setting{N: 1, Coverage: 0.25, Topics: "all", Seed: 100 + seed}, 0).rules, " ")] = true
+	}
+	if len(draws) != 10 {
+		t.Errorf("10 seeds gave %d different draws of topics", len(draws))
+	}
+	for l := range in["first"] {
+		if in["second"][l] {
+			t.Errorf("topic %s is in both halves", l)
+		}
+	}
+}
+
+func TestWrongAt_KnownDecisions(t *testing.T) {
+	var ds []decision
+	for i := range 4 { // right at .9, .8, .7, .6; wrong of neighbours at .75 and .65
+		ds = append(ds, decision{label: "a", hits: []match.Hit{{Rule: 0, P: 0.9 - 0.1*float32(i)}}})
+	}
+	ds = append(ds, decision{label: "x", hits: []match.Hit{{Rule: 0, P: 0.75}}}, decision{label: "x", hits: []match.Hit{{Rule: 0, P: 0.65}}})
+	if got := wrongAt(ds, []string{"a"}, []string{""}); got != 50 {
+		t.Errorf("wrong at recall .75 = %v of 100, want 50: three of four right ones score .7 and more", got)
+	}
+}
