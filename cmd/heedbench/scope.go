@@ -29,6 +29,10 @@ type scopeCommand struct {
 	Decisions  string    `type:"path" help:"Write every decision there, as JSON lines."`
 	Threshold  float64   `help:"Report at another threshold than the matcher's own; people mark what its own shows."`
 	Rivals     int       `help:"Clusters of other traffic; 0 lets the matcher choose, -1 is none."`
+	Multi      bool      `help:"Requests that call for several rules: messages of two or three requests, and rules for all topics whose names share a word."`
+	HTTP       bool      `name:"http" help:"Learn through the running program (feedback API, approval, gateway) and compare its decisions with those in process."`
+	Heed       string    `help:"With --http, the heed program; default: built from ./cmd/heed." placeholder:"FILE"`
+	Queries    int       `default:"500" help:"With --http, how many test requests to ask."`
 	Baselines  bool      `default:"true" negatable:"" help:"Show what simpler systems do."`
 }
 
@@ -37,6 +41,9 @@ func (c *scopeCommand) Run(out io.Writer) error {
 	d, err := readSet(c.Set, c.Background, c.OOS)
 	if err != nil {
 		return fmt.Errorf("scope: %w", err)
+	}
+	if c.HTTP {
+		return c.overHTTP(out, d)
 	}
 	log, err := openDecisions(c.Decisions)
 	if err != nil {
@@ -88,6 +95,9 @@ func (c *scopeCommand) measure(d *dataset, s setting, comments commenter, log *d
 	}
 	if c.Wrap == "followup" {
 		return p.followups(s), nil
+	}
+	if c.Multi {
+		return p.several(s, comments)
 	}
 	said := make([]string, len(p.scopes))
 	for i := range p.scopes {

@@ -110,9 +110,13 @@ func (c *scopeCommand) writeJSON(results, mean []result) error {
 	if c.JSON == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(map[string]any{"options": c, "mean": mean, "results": results}, "", " ")
+	return writeJSON(c.JSON, map[string]any{"options": c, "mean": mean, "results": results})
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.JSON, append(b, '\n'), 0o644)
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
