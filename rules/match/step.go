@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxSystemBytes is how far into a system prompt Fingerprint looks.
@@ -35,15 +36,70 @@ const (
 )
 
 // taskSentences returns the stable words of the sentences that say what the model
-// is to do, or those of the first sentence with any where none does.
+// is to do, or those of the first sentence with any where none does. Material that
+// the prompt carries is looked at only where nothing else says what to do.
 func taskSentences(system []string) []string {
-	var out []string
-	first := ""
+	var bare []string
 	budget := maxSystemBytes
 	for _, text := range system {
 		text = cut(text, budget)
 		budget -= len(text)
-		for _, s := range sentences(stripBlocks(text)) {
+		bare = append(bare, stripBlocks(text))
+	}
+	own := make([]string, len(bare))
+	for i, text := range bare {
+		own[i] = withoutMaterial(text)
+	}
+	out, first := tasksOf(own)
+	if len(out) == 0 && first == "" {
+		out, first = tasksOf(bare)
+	}
+	if len(out) == 0 && first != "" {
+		out = append(out, first)
+	}
+	return out
+}
+
+// withoutMaterial drops the lines of a prompt that change from request to request:
+// what stands under a heading such as "Context:", up to another heading, turns of
+// examples and histories, numbered sources, JSON, and fields such as "User name: Ann".
+func withoutMaterial(text string) string {
+	var b strings.Builder
+	material := false
+	for line := range strings.Lines(cutJSON(text)) {
+		l := strings.TrimSpace(line)
+		head, value, labelled := strings.Cut(l[:min(len(l), maxLabelBytes)], ":")
+		if !labelled && strings.HasPrefix(l, "#") {
+			head, labelled = l, len(l) <= maxLabelBytes
+		}
+		name := strings.ToLower(strings.TrimFunc(head, func(r rune) bool { return !unicode.IsLetter(r) }))
+		switch {
+		case labelled && materialHeads[name[strings.LastIndexByte(name, ' ')+1:]]:
+			material = true
+			continue
+		case labelled && speakers[name]:
+			continue
+		case labelled && strings.Count(name, " ") <= maxLabelSpaces:
+			material = false
+			if n := wordCount(value); len(l) < maxLabelBytes && n > 0 && n <= maxFieldWords && !taskHeads[name] && !strings.HasPrefix(name, "your ") {
+				continue
+			}
+		}
+		if !material && !isSource(l) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// maxFieldWords is how many words the value of a field has at most.
+const maxFieldWords = 3
+
+// tasksOf returns the first sentences of the texts that are tasks, and the first
+// sentence of all.
+func tasksOf(texts []string) (out []string, first string) {
+	for _, text := range texts {
+		for _, s := range sentences(text) {
 			words := stableWords(s)
 			if len(words) == 0 {
 				continue
@@ -57,10 +113,7 @@ func taskSentences(system []string) []string {
 			}
 		}
 	}
-	if len(out) == 0 && first != "" {
-		out = append(out, first)
-	}
-	return out
+	return out, first
 }
 
 // sentences splits at line ends and at stops that a space follows.
@@ -104,6 +157,9 @@ func stableWords(sentence string) []string {
 		}
 		if w != lower && !(len(out) == 0 && (i == 0 || taskWords[lower]) || isUpper(w) && taskWords[lower]) {
 			continue
+		}
+		if r := []rune(lower)[0]; isDense(r) && len(out) > 0 && out[0][0] < utf8.RuneSelf {
+			continue // a name in another script
 		}
 		if calendar[lower] || i == 0 && w != lower && !taskWords[lower] && len(out) == 0 && !roleStart[lower] {
 			continue
@@ -208,6 +264,9 @@ func isTask(words []string) bool {
 		if w != "you" && w != "your" && w != "you're" && w != "act" && w != "du" && w != "sie" && w != "vous" && w != "eres" {
 			continue
 		}
+		if i+2 < len(words) && words[i+1] == "are" && aboutUser[words[i+2]] {
+			return false
+		}
 		if i+1 < len(words) && roleNext[words[i+1]] || w == "you're" {
 			return true
 		}
@@ -232,10 +291,16 @@ var (
 	taskWords = set(`answer generate write create summarize summarise classify rewrite rephrase reformulate extract translate
 		respond reply return output route decide determine evaluate judge select choose provide produce label detect identify
 		check review score rank grade compose draft suggest assist help convert plan follow name you your act given based
-		read analyze analyse turn make condense categorize categorise pick`)
+		read analyze analyse turn make condense categorize categorise pick use using`)
 	taskObjects = set(`title titles name question questions query queries conversation message messages user users customer customers
 		json label labels category categories history input text chat answer answers response request requests intent topic
 		tool tools agent agents language summary tags keywords search prompt output document code translation email rating score`)
+	materialHeads = listed("context", "contexts", "passage", "passages", "document", "documents", "source", "sources", "excerpt", "excerpts",
+		"results", "knowledge", "base", "article", "articles", "snippet", "snippets", "background", "reference", "references", "history",
+		"conversation", "transcript", "log", "logs", "output", "data", "example", "examples", "faq", "memory", "memories", "user", "facts", "kontext", "contexto", "contexte")
+	speakers  = listed("user", "human", "assistant", "ai", "q", "a", "customer", "agent", "bot", "input")
+	taskHeads = listed("task", "your task", "role", "your role", "goal", "job", "objective", "instruction", "instructions", "system")
+	aboutUser = set("talking speaking chatting texting")
 	roleStart = set("the this please do never always if when use be in as")
 	roleNext  = set("are task job role goal purpose as a an will bist sind êtes un una must only classify route rewrite write generate summarize answer")
 	calendar  = set(`january february march april may june july august september october november december monday tuesday wednesday
