@@ -10,6 +10,9 @@ import (
 // an action that hangs on a condition ("unless …") gets none.
 func Compile(action string) []Spec {
 	action = strings.TrimSpace(clip(action, 4<<10))
+	if c, ok := Replacement(action); ok && c.Now != "" {
+		return c.checks()
+	}
 	unquoted := quotation.ReplaceAllString(action, ` "" `)
 	if conditional.MatchString(unquoted) {
 		return nil

@@ -94,6 +94,12 @@ const likeEnough = 0.75
 // other numbers, or with a pair of opposite words.
 func differ(a, b string) (string, bool) {
 	x, y := gist(a), gist(b)
+	if c, ok := Replacement(a); ok && Names(b, c.Old) {
+		return fmt.Sprintf("one replaces %q, the other asks for it", c.Old), true
+	}
+	if c, ok := Replacement(b); ok && Names(a, c.Old) {
+		return fmt.Sprintf("one replaces %q, the other asks for it", c.Old), true
+	}
 	alike := x.dice(y) >= likeEnough
 	sameQuotes := slices.Equal(x.quotes, y.quotes)
 	switch {

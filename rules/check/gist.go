@@ -16,8 +16,18 @@ const (
 	afterMark  = "<"
 )
 
-// gist reads what an action is about.
+// gist reads what an action is about. Of one that replaces something it is what is
+// to be done now, and what it replaces stands in old.
 func gist(action string) meaning {
+	if c, ok := Replacement(action); ok && c.Now != "" {
+		m, old := gistOf(c.Now), gistOf(c.Old)
+		m.old = &old
+		return m
+	}
+	return gistOf(action)
+}
+
+func gistOf(action string) meaning {
 	action = clip(action, 4<<10)
 	m := meaning{words: map[string]bool{}, numbers: map[string]bool{}}
 	text := m.takeQuotes(action)

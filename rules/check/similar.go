@@ -35,7 +35,7 @@ func SameAction(a, b string) float64 {
 		return s
 	}
 	x, y := gist(a), gist(b)
-	if x.negative != y.negative || !maps.Equal(x.numbers, y.numbers) {
+	if x.negative != y.negative || !maps.Equal(x.numbers, y.numbers) || !x.replaceSame(y) {
 		return 0
 	}
 	if !slices.Equal(x.quotes, y.quotes) {
@@ -117,7 +117,13 @@ type meaning struct {
 	quotes   []string // flattened, sorted; what is to be said instead of with a "-" in front
 	act      string   // what to do with them; "" for saying
 	negative bool
-	asks     bool // the one quotation ends with a question mark
+	asks     bool     // the one quotation ends with a question mark
+	old      *meaning // what is to be replaced; nil: nothing is said to be
+}
+
+// replaceSame reports whether what both say is replaced, if both do, can be one thing.
+func (m meaning) replaceSame(o meaning) bool {
+	return m.old == nil || o.old == nil || slices.Equal(m.old.quotes, o.old.quotes) && (len(m.old.words)+len(o.old.words) == 0 || m.old.dice(*o.old) >= likeEnough)
 }
 
 // alike is 2·both / (2·both + the rest of either), by weight. Words that stand
