@@ -98,6 +98,8 @@ func title(kind rules.Kind, r *rules.Rule) string {
 	switch {
 	case kind == rules.Revise:
 		line = "Widen: " + line
+	case kind == rules.Supersede:
+		line = "In place of another: " + line
 	case kind == rules.Merge:
 		line = "Make one rule of several: " + line
 	case r.Scope.Hard.User != "":

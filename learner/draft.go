@@ -190,7 +190,8 @@ func draftOf(p *store.Proposal, behind []store.Evidence) bool {
 
 // sinceRejected is what is left of the evidence after rejections: complaints whose
 // draft was rejected do not bring another, whatever its words; and what was
-// rejected comes back only when enough people complained after it (askAgain).
+// rejected comes back only when enough people complained after it (askAgain,
+// askAgainUnknown).
 func sinceRejected(r *rules.Rule, behind []store.Evidence, s *state, rejected []*store.Proposal) []store.Evidence {
 	for _, p := range rejected {
 		if o := p.Rule(); o != nil && o.Origin == "model" {

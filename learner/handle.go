@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -38,10 +39,10 @@ func (l *Learner) derive(ctx context.Context, s *state, f *store.Feedback) error
 			return fmt.Errorf("read ratings: %w", err)
 		}
 	}
-	d := Diagnose(c)
+	d, old := s.replacing(f, x, Diagnose(c))
 	switch d.Kind {
 	case Instructs:
-		return l.learn(ctx, s, f, x, link, d)
+		return l.learn(ctx, s, f, x, link, d, old)
 	case Rating, Routing:
 		s.handle(f, link, string(d.Kind), "counted as a judgement of "+target(x)+": "+d.Reason)
 	default:
@@ -135,8 +136,9 @@ func (l *Learner) forgetEarlier(ctx context.Context, s *state, f *store.Feedback
 	return nil
 }
 
-// learn makes or strengthens a proposal of an instruction.
-func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *store.Exchange, link *store.Link, d Diagnosis) error {
+// learn makes or strengthens a proposal of an instruction; old is the rule in force
+// whose place it takes, nil for none.
+func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *store.Exchange, link *store.Link, d Diagnosis, old *rules.Rule) error {
 	cand := Distill(f, d, link, s.policy, s.known)
 	if cand == nil {
 		d.Kind, d.Reason = NoInstruction, "nothing says when this would apply"
@@ -168,11 +170,22 @@ func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *sto
 		return nil
 	}
 	cand.ID = rules.NewID()
-	support(cand, behind, nil, s.known)
 	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: people(behind),
 		Ops: []rules.Operation{{Kind: rules.Add, Rule: cand}}}
+	if old == nil {
+		old = s.contradicted(cand)
+	}
+	var keep []string
+	if old != nil {
+		p.Ops[0].Kind, p.Ops[0].IDs = rules.Supersede, []string{old.ID}
+		keep = inherit(cand, old)
+	}
+	support(cand, behind, keep, s.known)
 	if err := l.finish(ctx, s, p); err != nil {
 		return err
+	}
+	if len(behind) > 1 {
+		p.Title = oneLine("Asked for again: "+p.Title, 160)
 	}
 	s.handle(f, link, string(Instructs), "became proposal "+p.ID)
 	return nil
@@ -204,8 +217,9 @@ func (s *state) like(cand *rules.Rule, among []*store.Proposal) *store.Proposal 
 	return nil
 }
 
-// askAgain is how many distinct people must say the same after a rejection before
-// it is proposed again, askAgainUnknown how many records where nobody is known;
+// askAgain is how many times as many distinct people as were behind a rejected
+// proposal bring it again, so that one that is rejected again and again comes ever
+// less often; askAgainUnknown how many records do where nobody is known;
 // rejectedKept is how many rejections are remembered.
 const (
 	askAgain        = 2
@@ -221,19 +235,47 @@ func (l *Learner) rejectedBefore(ctx context.Context, s *state, f *store.Feedbac
 	if err != nil {
 		return nil, fmt.Errorf("read rejected proposals: %w", err)
 	}
-	p := s.like(cand, ps)
+	p := s.lastLike(cand, ps)
 	if p == nil {
 		return []store.Evidence{e}, nil
 	}
 	next := MergeInto(p, e, cand, s.known)
 	next.Ops = p.Ops // what was rejected stays as it was
-	since := slices.DeleteFunc(slices.Clone(next.Evidence), func(o store.Evidence) bool { return !o.Time.After(p.DecidedAt) })
-	if people(since) >= askAgain || len(since) >= askAgainUnknown {
-		return since, nil
+	if AskAgain(next.Evidence, p.DecidedAt) {
+		return next.Evidence, nil
 	}
 	s.keep(next, p.Version)
-	s.handle(f, link, string(Instructs), fmt.Sprintf("kept with proposal %s, which %s rejected; it is proposed again when %d people ask for it", p.ID, p.DecidedBy, askAgain))
+	s.handle(f, link, string(Instructs), fmt.Sprintf("kept with proposal %s, which %s rejected; it is proposed again when %d times as many people ask for it", p.ID, p.DecidedBy, askAgain))
 	return nil, nil
+}
+
+// lastLike is like for the proposal of the same rule that was decided last.
+func (s *state) lastLike(cand *rules.Rule, among []*store.Proposal) *store.Proposal {
+	among = slices.Clone(among)
+	slices.SortStableFunc(among, func(a, b *store.Proposal) int { return b.DecidedAt.Compare(a.DecidedAt) })
+	return s.like(cand, among)
+}
+
+// AskAgain says whether what was rejected at a time is worth a second look: askAgain
+// times as many known people stand behind it now, or askAgainUnknown records came
+// since from people nobody knows. It is pure.
+func AskAgain(evidence []store.Evidence, rejected time.Time) bool {
+	before, all, unknown := map[string]bool{}, map[string]bool{}, 0
+	for _, e := range evidence {
+		since := e.Time.After(rejected)
+		switch {
+		case e.User == "" && since:
+			unknown++
+		case e.User == "":
+			before[""] = true
+		default:
+			all[e.User] = true
+			if !since {
+				before[e.User] = true
+			}
+		}
+	}
+	return len(all) >= askAgain*max(1, len(before)) || unknown >= askAgainUnknown
 }
 
 // alreadySaid deals with an instruction that a rule in force gave for this very

@@ -230,7 +230,8 @@ func cloneProposal(p *store.Proposal) *store.Proposal {
 
 // Conflicting lists what contradicts rule among the rules in force and the open
 // proposals other than skip. The advice for a rule in force is to supersede it
-// where both are about the same requests, else to split the scope; between open
+// where both are about the same requests, else to split the scope, also where the
+// new rule is worded for a part of them or many more people stand behind the old; between open
 // proposals, to reject one of the two, or to split.
 func Conflicting(rule *rules.Rule, set *rules.Set, open []*store.Proposal, skip string, stats *match.Stats) []store.Conflict {
 	var out []store.Conflict
@@ -261,7 +262,7 @@ func Conflicting(rule *rules.Rule, set *rules.Set, open []*store.Proposal, skip 
 		if overlaps[i] < relatedTopic || len(kept) == maxConflicts {
 			continue
 		}
-		if overlaps[i] < sameScope {
+		if o := against[i]; overlaps[i] < sameScope || c.Rule != "" && (narrower(rule, o) || len(o.Authors) >= outnumbered*max(1, len(rule.Authors))) {
 			c.Advice = "split"
 		}
 		kept = append(kept, c)
@@ -279,8 +280,11 @@ func bothEnds(a, b *rules.Rule) bool {
 }
 
 // sameScope is the overlap from which two rules are about the same requests.
-// maxConflicts is how many contradictions a proposal lists.
+// outnumbered is how many times as many people behind a rule in force make an
+// exception of what contradicts it, instead of its successor. maxConflicts is how
+// many contradictions a proposal lists.
 const (
 	sameScope    = 0.5
+	outnumbered  = 5
 	maxConflicts = 20
 )

@@ -15,7 +15,12 @@ import (
 func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error {
 	r := p.Rule()
 	r.Checks = check.Compile(r.Action)
-	p.Conflicts = Conflicting(r, s.set, s.open, p.ID, s.stats)
+	p.Conflicts = replaced(p, s.set, s.stats)
+	for _, c := range Conflicting(r, s.set, s.open, p.ID, s.stats) {
+		if c.Rule == "" || !slices.ContainsFunc(p.Conflicts, func(o store.Conflict) bool { return o.Rule == c.Rule }) {
+			p.Conflicts = append(p.Conflicts, c)
+		}
+	}
 	p.Ops = shape(p.Ops[0], p.Conflicts, s.set)
 	p.Problems = Problems(r, s.policy.Domains)
 	p.Opposed = opposed(p, s.open)

@@ -36,13 +36,49 @@ func (l *Learner) forget(ctx context.Context, s *state, id, why string) error {
 			return err
 		}
 	}
+	f, err := l.opt.Store.FeedbackByID(ctx, s.app, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read what is taken back: %w", err)
+	}
+	query := ""
+	if err == nil && f.Link != nil {
+		query = cut(f.Link.Query, rules.MaxExampleBytes)
+	}
 	for i := range s.set.Rules {
-		if r := &s.set.Rules[i]; slices.Contains(r.Sources, id) {
-			if err := l.rederive(ctx, s, r, id, why); err != nil {
-				return err
-			}
+		r := &s.set.Rules[i]
+		switch {
+		case slices.Contains(r.Sources, id):
+			err = l.rederive(ctx, s, r, id, why)
+		case query != "" && len(r.Sources) > 0 && slices.Contains(r.Scope.Examples, query):
+			err = l.withoutExample(ctx, s, r, query)
+		default:
+			continue
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// withoutExample proposes a rule without a request that it has from a rule whose
+// place it took (inherit): its people did not give it.
+func (l *Learner) withoutExample(ctx context.Context, s *state, r *rules.Rule, query string) error {
+	left, _, err := l.sources(ctx, s, r, "")
+	if err != nil {
+		return err
+	}
+	if fromEvidence(left, query) {
+		return nil
+	}
+	next := r.Clone()
+	next.Version++
+	next.Scope.Examples = slices.DeleteFunc(next.Scope.Examples, func(q string) bool { return q == query })
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: left, People: people(left), Ops: []rules.Operation{{Kind: rules.Revise, Rule: next}}}
+	if err := l.finish(ctx, s, p); err != nil {
+		return err
+	}
+	p.Title = oneLine("Without what was taken back: "+p.Title, 160)
 	return nil
 }
 
@@ -84,7 +120,11 @@ func fromEvidence(evidence []store.Evidence, query string) bool {
 // record that is left: nobody's words stay after they took them back.
 func (s *state) reword(r *rules.Rule, lost store.Evidence, left []store.Evidence) {
 	own := func(e store.Evidence) (action, when string, ok bool) {
-		return instruction(&store.Feedback{Comment: e.Quote, When: e.When})
+		action, when, ok = instruction(&store.Feedback{Comment: e.Quote, When: e.When})
+		if c, changes := check.Replacement(e.Quote); changes && c.Now == r.Action {
+			return c.Now, when, true
+		}
+		return action, when, ok
 	}
 	action, when, ok := own(lost)
 	if ok && action == r.Action && !slices.ContainsFunc(left, func(e store.Evidence) bool { a, _, _ := own(e); return a == action }) {
