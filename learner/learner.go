@@ -165,6 +165,7 @@ func (l *Learner) Run(ctx context.Context) error {
 			l.tend(ctx)
 			tended = l.now()
 		}
+		l.metrics.settling.Set(float64(l.settling()))
 		wait, cancel := context.WithTimeout(ctx, l.patience())
 		n, err := l.opt.Store.Wait(wait, seen)
 		cancel()
@@ -191,6 +192,18 @@ func (l *Learner) busy() bool {
 		}
 	}
 	return l.consult.busy
+}
+
+// settling counts the apps in which something was learned or decided that their
+// word statistics do not hold yet; they follow within seconds.
+func (l *Learner) settling() int {
+	n := 0
+	for _, a := range l.apps {
+		if a.busy || a.dirty || a.stale {
+			n++
+		}
+	}
+	return n
 }
 
 // patience is how long to wait for a change: until a record that was put off is
@@ -319,6 +332,7 @@ func (l *Learner) committed(ctx context.Context, s *state, f *store.Feedback) {
 	l.metrics.handled.WithLabelValues(s.outcome).Inc()
 	a := l.app(f.App)
 	a.dirty = true
+	l.metrics.settling.Set(float64(l.settling()))
 	if f.Rating != nil {
 		a.rated = true
 		a.ratings++

@@ -16,6 +16,7 @@ type metrics struct {
 	refreshes prometheus.Counter
 	approved  prometheus.Counter
 	paused    prometheus.Counter
+	settling  prometheus.Gauge
 
 	modelFailures, modelRefused prometheus.Counter
 }
@@ -29,6 +30,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		refreshes: prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_refreshes_total", Help: "Published refreshes of word statistics."}),
 		approved:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_auto_approved_total", Help: "Proposals approved by the app's policy."}),
 		paused:    prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_paused_total", Help: "Rules paused because they harm."}),
+		settling:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "heed_learner_apps_settling", Help: "Apps whose newest rules and proposals the word statistics do not know yet."}),
 
 		modelFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_model_failures_total", Help: "Questions to the model without a usable answer."}),
 		modelRefused:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_drafts_refused_total", Help: "Drafts of the model that did not pass."}),
@@ -36,7 +38,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved, m.paused, m.modelFailures, m.modelRefused} {
+	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved, m.paused, m.settling, m.modelFailures, m.modelRefused} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register learner metrics: %w", err)
 		}
