@@ -59,8 +59,10 @@ func (e *encoder) exchange(x *Exchange) {
 	e.texts(`,"failures":[`, x.Failures)
 	e.some(`,"finish":`, x.Finish)
 	e.usage(x.Usage)
-	if x.Cost != 0 {
-		e.float(`,"cost_usd":`, x.Cost, 64)
+	if x.Cost == nil {
+		e.raw(`,"cost_usd":null`)
+	} else {
+		e.float(`,"cost_usd":`, *x.Cost, 64)
 	}
 	e.number(`,"timing":{"sent_us":`, x.Timing.Sent)
 	e.number(`,"first_byte_us":`, x.Timing.FirstByte)

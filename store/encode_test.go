@@ -111,7 +111,7 @@ func TestExchange_AppendRow_Refuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Exchange){
 		"no id":         func(x *Exchange) { x.ID = "" },
 		"no app":        func(x *Exchange) { x.App = "" },
-		"not a number":  func(x *Exchange) { x.Cost = math.NaN() },
+		"not a number":  func(x *Exchange) { x.Cost = new(math.NaN()) },
 		"infinite":      func(x *Exchange) { x.Decision.Target.Propensity = math.Inf(1) },
 		"year 10000":    func(x *Exchange) { x.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"negative year": func(x *Exchange) { x.Facts.Now = time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC) },
