@@ -49,6 +49,7 @@ type ledger struct {
 	epoch     rules.Epoch
 	refused   int // writes that the store refused
 	recovered bool
+	learned   bool
 }
 
 func newLedger() *ledger {

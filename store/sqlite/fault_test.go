@@ -1,0 +1,241 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// life is a store's, from its first opening to its last closing, with what was
+// acknowledged in it.
+type life struct {
+	mu      sync.Mutex // guards l, which a power cut reads
+	l       *ledger
+	batches [][]*store.Exchange // every batch that was tried
+	errs    []error
+}
+
+func newLife() *life { return &life{l: newLedger()} }
+
+// so is what was acknowledged so far.
+func (f *life) so() *ledger {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := *f.l
+	c.feedback, c.exchanges = maps.Clone(c.feedback), maps.Clone(c.exchanges)
+	return &c
+}
+
+// ack notes what a call acknowledged, or its error.
+func (f *life) ack(err error, note func(*ledger)) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.errs = append(f.errs, err)
+	} else {
+		note(f.l)
+	}
+	return err == nil
+}
+
+// lifeOptions leave all upkeep to the play, so that its calls come in order.
+var lifeOptions = Options{Readers: 1, Poll: time.Hour, Sync: time.Hour, Tidy: time.Hour, Retain: Retention{Age: 24 * time.Hour}}
+
+// play does everything that a store does, once. Where a call fails it goes on
+// with the next.
+func (f *life) play(t testing.TB, dir string) {
+	t.Helper()
+	ctx := t.Context()
+	s, err := Open(ctx, dir, lifeOptions)
+	if !f.ack(err, func(*ledger) {}) {
+		return
+	}
+	f.say(ctx, s, "before")
+	f.log(ctx, s, time.Now().Add(-48*time.Hour))
+	f.publish(ctx, s)
+	f.learn(ctx, s, "before-1")
+	f.log(ctx, s, time.Now())
+	f.ack(s.Tidy(ctx, time.Now()), func(*ledger) {})
+	_, _, err = s.Exchanges(ctx, store.ExchangeFilter{App: "shop", Text: "depot", Limit: 10, Bodies: true})
+	f.ack(err, func(*ledger) {})
+	f.ack(s.checkpoint(ctx), func(*ledger) {})
+	f.publish(ctx, s)
+	f.ack(s.NoteGap(ctx, "shop", 1), func(*ledger) {})
+	f.say(ctx, s, "after")
+	f.ack(s.Close(), func(*ledger) {})
+}
+
+// say gives feedback as a client that tries again once.
+func (f *life) say(ctx context.Context, s *Store, what string) {
+	for i := range 3 {
+		key := fmt.Sprint(what, "-", i)
+		for range 2 {
+			in := &store.Feedback{ID: "id-" + key, App: "shop", Key: key, Digest: "d", Comment: "please be brief " + key}
+			stored, _, err := s.AddFeedback(ctx, in)
+			if f.ack(err, func(l *ledger) { l.feedback[key] = stored.ID }) {
+				break
+			}
+		}
+	}
+}
+
+// log writes a batch of two apps.
+func (f *life) log(ctx context.Context, s *Store, at time.Time) {
+	var xs []*store.Exchange
+	for i := range 40 {
+		x := benchExchange(i)
+		x.Time = at.Add(time.Duration(i) * time.Second)
+		if i%4 == 3 {
+			x.App, x.Facts.App = "bank", "bank"
+		}
+		xs = append(xs, x)
+	}
+	f.batches = append(f.batches, xs)
+	f.ack(s.WriteExchanges(ctx, xs), func(l *ledger) {
+		for _, x := range xs {
+			if x.App == "shop" && time.Since(x.Time) < time.Hour { // others expire
+				l.exchanges[x.ID] = true
+			}
+		}
+	})
+}
+
+func (f *life) publish(ctx context.Context, s *Store) {
+	head, set, err := store.Current(ctx, s, "shop")
+	if !f.ack(err, func(*ledger) {}) {
+		return
+	}
+	r := rules.Rule{ID: rules.NewID(), Version: 1, App: "shop", State: rules.Active, Action: "Be brief.", Scope: rules.Scope{AppliesWhen: "asked"}}
+	next, err := rules.Apply(set, []rules.Operation{{Kind: rules.Add, Rule: &r}})
+	if err == nil {
+		head, err = s.Publish(ctx, "shop", head.Epoch, next, store.Audit{Actor: "ann", Action: "publish"})
+	}
+	f.ack(err, func(l *ledger) { l.epoch = max(l.epoch, head.Epoch) })
+}
+
+// learn handles a record, files two findings for it, and takes another back.
+func (f *life) learn(ctx context.Context, s *Store, id string) {
+	f.ack(s.Commit(ctx, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: "id-" + id, Note: "done"}},
+		Findings: []*store.Finding{{ID: "d1", App: "shop", Version: 1, State: "open"}, {ID: "d2", App: "shop", Version: 1, State: "open"}}}),
+		func(l *ledger) { l.learned = true })
+	f.ack(s.Retract(ctx, "shop", "id-before-2"), func(*ledger) {})
+}
+
+// checkBatches checks that of each batch an app's exchanges are there whole or
+// not at all.
+func (f *life) checkBatches(t testing.TB, s *Store) {
+	t.Helper()
+	for i, xs := range f.batches {
+		there, of := map[string]int{}, map[string]int{}
+		for _, x := range xs {
+			of[x.App]++
+			_, err := s.Exchange(t.Context(), x.App, x.ID)
+			if err == nil {
+				there[x.App]++
+			} else if !errors.Is(err, store.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+		for app, n := range there {
+			if n != of[app] {
+				t.Errorf("batch %d of app %s: %d of %d exchanges are there, want all or none", i, app, n, of[app])
+			}
+		}
+	}
+}
+
+// checkLearned checks that the learner's commit is there whole or not at all.
+func (l *ledger) checkLearned(t testing.TB, s *Store) {
+	t.Helper()
+	_, err1 := s.Finding(t.Context(), "shop", "d1")
+	_, err2 := s.Finding(t.Context(), "shop", "d2")
+	if (err1 == nil) != (err2 == nil) || l.learned && err1 != nil {
+		t.Errorf("findings of one commit (acknowledged: %v): %v, %v", l.learned, err1, err2)
+	}
+}
+
+// faultModes are the ways in which a disk is sick.
+var faultModes = []struct {
+	name                string
+	lasting, full, torn bool
+}{
+	{"one call fails", false, false, false},
+	{"all calls fail from one on", true, false, false},
+	{"one write is torn", false, false, true},
+	{"the disk is full from one call on", true, true, true},
+}
+
+// TestStore_SickDisk makes calls of SQLite to the operating system fail, each in
+// turn with HEED_SOAK set, else some. What was acknowledged is there, once and
+// whole; errors name the file; with the fault gone the store works on.
+func TestStore_SickDisk(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 5))
+	for _, mode := range faultModes {
+		t.Run(mode.name, func(t *testing.T) {
+			tried, refused, k := 0, 0, 1+random.IntN(stride())
+			for ; ; k += stride() {
+				d := newDisk(t, t.TempDir())
+				d.set(k, mode.lasting, mode.full, mode.torn)
+				reached, errs := playSick(t, d)
+				if t.Failed() {
+					t.Fatalf("seed %d, call %d: %v", seed, k, d.failed)
+				}
+				if !reached {
+					break
+				}
+				if tried++; errs > 0 {
+					refused++
+				}
+			}
+			t.Logf("%d faults within %d calls, %d of them seen by the caller", tried, k, refused)
+			if tried < 5 || refused == 0 {
+				t.Errorf("%d faults, %d seen: the test proves nothing", tried, refused)
+			}
+		})
+	}
+}
+
+// playSick reports whether the faulty call was reached and how many errors the
+// life saw.
+func playSick(t *testing.T, d *disk) (reached bool, errs int) {
+	t.Helper()
+	l := newLife()
+	l.play(t, d.dir)
+	calls, failed := d.heal()
+	for _, err := range l.errs {
+		if !strings.Contains(err.Error(), ".db") && !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%v: the error %q names no file", failed, err)
+		}
+	}
+	if len(failed) == 0 && len(l.errs) > 0 {
+		t.Errorf("errors without a fault: %v", l.errs)
+	}
+	s, err := Open(t.Context(), d.dir, lifeOptions)
+	if err != nil {
+		t.Errorf("%v: with the disk well again: %v", failed, err)
+		return calls >= d.failAt, len(l.errs)
+	}
+	defer s.Close()
+	l.l.check(t, reopening{s})
+	l.l.checkLearned(t, s)
+	l.checkBatches(t, s)
+	n := len(l.errs)
+	l.say(t.Context(), s, "before") // retries of what was refused, and of what was not
+	l.say(t.Context(), s, "after")
+	l.publish(t.Context(), s)
+	for _, err := range l.errs[n:] {
+		t.Errorf("%v: with the disk well again: %v", failed, err)
+	}
+	l.l.check(t, reopening{s})
+	return len(failed) > 0, n
+}
