@@ -215,5 +215,5 @@ func checkFiles(dir string) error {
 		return fmt.Errorf("%s: %w: it is missing or empty, but %s or its journal is not; restore it from a backup or move the others away",
 			filepath.Join(dir, mainFile), store.ErrCorrupt, logFile)
 	}
-	return nil
+	return checkJournal(dir)
 }

@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"heed/store"
+)
+
+// killed makes a folder as kill -9 leaves it, with feedback in heed.db's
+// write-ahead log only.
+func killed(t *testing.T, n int) (dir string, ids []string) {
+	t.Helper()
+	from := t.TempDir()
+	s := open(t, from, Options{})
+	for i := range n {
+		f, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Comment: fmt.Sprint("please be brief ", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, f.ID)
+	}
+	dir = t.TempDir()
+	for _, name := range []string{mainFile, mainFile + "-wal", logFile, logFile + "-wal"} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, ids
+}
+
+// lost opens the folder and tells how many of the records, from the end, are not
+// there; one that is missing before one that is there is an error.
+func lost(t *testing.T, dir string, ids []string) (int, error) {
+	t.Helper()
+	s, err := Open(t.Context(), dir, Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	n := 0
+	for i := range ids {
+		_, err := s.FeedbackByID(t.Context(), "shop", ids[i])
+		switch {
+		case err == nil && n > 0:
+			return n, fmt.Errorf("record %d is missing before one that is there", i-1)
+		case errors.Is(err, store.ErrNotFound):
+			n++
+		case err != nil:
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// TestOpen_JournalDamaged flips bits of the write-ahead log that a kill left: at
+// most the last commit may be taken for what a power cut tore; anything else is
+// refused by name, never silently dropped.
+func TestOpen_JournalDamaged(t *testing.T) {
+	good, ids := killed(t, 12)
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
+	whole, err := os.ReadFile(filepath.Join(good, mainFile+"-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for range 60 {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
+			t.Fatal(err)
+		}
+		b := append([]byte(nil), whole...)
+		at := walHeader + random.IntN(len(b)-walHeader)
+		b[at] ^= 1 << random.IntN(8)
+		if err := os.WriteFile(filepath.Join(dir, mainFile+"-wal"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n, err := lost(t, dir, ids)
+		if errors.Is(err, store.ErrCorrupt) {
+			wants(t, err, store.ErrCorrupt, mainFile)
+			refused++
+		} else if err != nil || n > 1 {
+			t.Errorf("seed %d, byte %d of %d: %d records are silently gone, %v", seed, at, len(b), n, err)
+		}
+	}
+	if refused < 20 {
+		t.Errorf("only %d of 60 damages were refused: the test proves nothing", refused)
+	}
+}
+
+// TestOpen_JournalTorn cuts the log at random bytes, as a power cut may: the store
+// opens with the commits that are whole.
+func TestOpen_JournalTorn(t *testing.T) {
+	good, ids := killed(t, 12)
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
+	path := mainFile + "-wal"
+	whole, err := os.ReadFile(filepath.Join(good, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
+			t.Fatal(err)
+		}
+		at := random.IntN(len(whole))
+		if err := os.WriteFile(filepath.Join(dir, path), whole[:at], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lost(t, dir, ids); err != nil {
+			t.Errorf("seed %d, cut at %d of %d: %v", seed, at, len(whole), err)
+		}
+	}
+}
