@@ -91,7 +91,7 @@ func (f *life) say(ctx context.Context, s *Store, what string) {
 // log writes a batch of two apps.
 func (f *life) log(ctx context.Context, s *Store, at time.Time) {
 	var xs []*store.Exchange
-	for i := range 40 {
+	for i := range 120 { // two chunks of the one app, one of the other
 		x := benchExchange(i)
 		x.Time = at.Add(time.Duration(i) * time.Second)
 		if i%4 == 3 {
@@ -135,6 +135,9 @@ func (f *life) learn(ctx context.Context, s *Store, id string) {
 func (f *life) checkBatches(t testing.TB, s *Store) {
 	t.Helper()
 	for i, xs := range f.batches {
+		if time.Since(xs[0].Time) > lifeOptions.Retain.Age {
+			continue // it expires chunk by chunk
+		}
 		there, of := map[string]int{}, map[string]int{}
 		for _, x := range xs {
 			of[x.App]++
@@ -238,4 +241,40 @@ func playSick(t *testing.T, d *disk) (reached bool, errs int) {
 	}
 	l.l.check(t, reopening{s})
 	return len(failed) > 0, n
+}
+
+// TestStore_WriteExchanges_WholeOrNot fails each call of SQLite to the disk while
+// a batch of two apps is written, of which one takes two chunks: an app's
+// exchanges are there whole or not at all, and whole when the batch is written
+// again.
+func TestStore_WriteExchanges_WholeOrNot(t *testing.T) {
+	d := newDisk(t, t.TempDir())
+	s := open(t, d.dir, lifeOptions)
+	refused := 0
+	for k := 1; ; k++ {
+		l := newLife()
+		d.set(k, k%2 == 0, false, false)
+		l.log(t.Context(), s.Store, time.Now())
+		_, failed := d.heal()
+		if l.checkBatches(t, s.Store); t.Failed() {
+			t.Fatalf("call %d: %v, %v", k, failed, l.errs)
+		}
+		if len(l.errs) > 0 {
+			refused++
+			if err := s.WriteExchanges(t.Context(), l.batches[0]); err != nil {
+				t.Fatalf("call %d: written again: %v", k, err)
+			}
+		}
+		for _, x := range l.batches[0] {
+			if _, err := s.Exchange(t.Context(), x.App, x.ID); err != nil {
+				t.Errorf("call %d: %v", k, err)
+			}
+		}
+		if len(failed) == 0 {
+			break
+		}
+	}
+	if refused < 3 {
+		t.Errorf("%d batches were refused: the test proves nothing", refused)
+	}
 }
