@@ -20,9 +20,12 @@ import (
 )
 
 // lossy stands between a store and its server: armed with a script's hash it lets
-// that script through once and loses the reply.
+// that script through once and loses the reply, or all but its first half. It can
+// also hold up every reply.
 type lossy struct {
 	armed atomic.Pointer[string]
+	torn  atomic.Bool
+	delay atomic.Int64 // of each reply
 	lost  atomic.Int64
 	wg    sync.WaitGroup
 }
@@ -80,9 +83,13 @@ func (l *lossy) relay(client net.Conn, socket string) {
 		if err != nil || losing.Load() {
 			if err == nil {
 				l.lost.Add(1)
+				if l.torn.Load() {
+					_, _ = client.Write(buf[:n/2])
+				}
 			}
 			return
 		}
+		time.Sleep(time.Duration(l.delay.Load())) // this is the latency under test
 		if _, err := client.Write(buf[:n]); err != nil {
 			return
 		}
@@ -91,8 +98,15 @@ func (l *lossy) relay(client net.Conn, socket string) {
 
 // A change whose reply is lost is sent again and happens once.
 func TestStore_LostReply_ChangesOnce(t *testing.T) {
+	for _, torn := range []bool{false, true} {
+		t.Run(fmt.Sprintf("torn=%v", torn), func(t *testing.T) { loseReplies(t, torn) })
+	}
+}
+
+func loseReplies(t *testing.T, torn bool) {
 	srv := startServer(t)
 	proxy, url := startLossy(t, srv)
+	proxy.torn.Store(torn)
 	opt := srv.options(t)
 	opt.URL = url
 	s := open(t, opt)
@@ -120,6 +134,16 @@ func TestStore_LostReply_ChangesOnce(t *testing.T) {
 				err = fmt.Errorf("epoch %d", h.Epoch)
 			}
 			return err
+		}},
+		{"EraseUser", unsayScript, func() error {
+			f, _, err := s.AddFeedback(ctx, &store.Feedback{App: "other", Source: "api", User: "ann", Comment: "once"})
+			if err != nil {
+				return err
+			}
+			if e, err := s.EraseUser(ctx, "other", "ann", nil); err != nil || len(e.Feedback) != 1 || e.Feedback[0] != f.ID {
+				return fmt.Errorf("erased %+v, %v", e, err)
+			}
+			return nil
 		}},
 		{"WriteExchanges", logScript, func() error { return s.WriteExchanges(ctx, []*store.Exchange{{ID: "x", App: "shop"}}) }},
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"heed/rules"
 	"heed/store"
 )
@@ -37,7 +39,12 @@ var outages = map[string]struct {
 		func(s *server) { s.do("CONFIG", "SET", "requirepass", "other"); s.cut() },
 		func(s *server) { s.do("CONFIG", "SET", "requirepass", "") },
 	},
-	"disconnecting": {(*server).cut, func(*server) {}},
+	"without its replica": {
+		func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "1") },
+		func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "0") },
+	},
+	"disconnecting":   {(*server).cut, func(*server) {}},
+	"scripts flushed": {func(s *server) { s.do("SCRIPT", "FLUSH") }, func(*server) {}},
 }
 
 // do runs a command on the server's own connection.
@@ -107,28 +114,42 @@ func TestStore_Outages(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t)
 			opt := srv.options(t)
-			s, other := open(t, opt), open(t, withDir(opt, t.TempDir()))
+			passing := name == "disconnecting" || name == "scripts flushed" // over at once
+			reg := prometheus.NewRegistry()
+			watched := opt
+			watched.Registerer = reg
+			s, other := open(t, watched), open(t, withDir(opt, t.TempDir()))
 			want := publish(t, other, 0, "Be brief.")
 			if h, err := inForce(s); err != nil || h != want {
 				t.Fatalf("in force before: %v %v, want %v", h, err, want)
 			}
 			acked := say(t, s, 3, "before")
 			o.breaks(srv)
+			broken := time.Now()
 			acked = append(acked, say(t, s, 5, "during")...)
+			if name == "stopped" || name == "paused" || name == "wrong password" { // else it answers
+				least := time.Since(broken).Seconds()
+				if stale := metric(t, reg, "heed_redis_stale_seconds"); stale < least {
+					t.Errorf("stale for %v s, want %v or more", stale, least)
+				}
+			}
+			if n := metric(t, reg, "heed_redis_undelivered"); !passing && n != 5 {
+				t.Errorf("undelivered %v, want 5", n)
+			}
 			checkInForce(t, s, want)
 			err := bounded(t, "WriteExchanges", func() error { return s.WriteExchanges(context.Background(), []*store.Exchange{{ID: "x", App: "shop"}}) })
-			if err == nil && name != "disconnecting" {
+			if err == nil && !passing {
 				t.Error("WriteExchanges: no error")
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s = open(t, opt)
+			s = open(t, watched)
 			checkInForce(t, s, want)
 			acked = append(acked, say(t, s, 5, "restarted")...)
 			seq, _ := s.changes.now()
 			o.mends(srv)
-			if name != "disconnecting" { // that was over before the restart
+			if !passing {
 				wait, cancel := context.WithTimeout(t.Context(), testWait)
 				defer cancel()
 				if _, err := s.Wait(wait, seq); err != nil {
@@ -138,8 +159,59 @@ func TestStore_Outages(t *testing.T) {
 			arrived(t, srv, other, acked)
 			next := publish(t, other, 1, "Be kind.")
 			srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
+			srv.await("delivery", func() bool { return metric(t, reg, "heed_redis_undelivered") == 0 })
+			if stale := metric(t, reg, "heed_redis_stale_seconds"); stale > slowest.Seconds() {
+				t.Errorf("stale for %v s after the outage", stale)
+			}
 		})
 	}
+}
+
+// metric is the value of a counter or gauge.
+func metric(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	fs, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fs {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// A server that answers slowly serves; one slower than the time limit counts as
+// gone, and everything converges when it is fast again.
+func TestStore_SlowServer(t *testing.T) {
+	srv := startServer(t)
+	proxy, url := startLossy(t, srv)
+	opt := srv.options(t)
+	other := open(t, withDir(opt, t.TempDir()))
+	reg := prometheus.NewRegistry()
+	opt.URL, opt.Registerer = url, reg
+	s := open(t, opt)
+	want := publish(t, other, 0, "Be brief.")
+	proxy.delay.Store(int64(50 * time.Millisecond))
+	if h, err := inForce(s); err != nil || h != want {
+		t.Fatalf("in force at 50 ms: %v %v, want %v", h, err, want)
+	}
+	acked := say(t, s, 3, "slow")
+	if err := s.Health(t.Context()); err != nil {
+		t.Errorf("health at 50 ms: %v", err)
+	}
+	if n := metric(t, reg, "heed_redis_local_rules_total"); n != 0 {
+		t.Errorf("%v reads were served from the local copy", n)
+	}
+	proxy.delay.Store(int64(2 * opt.withDefaults().Timeout))
+	acked = append(acked, say(t, s, 3, "too slow")...)
+	checkInForce(t, s, want)
+	proxy.delay.Store(0)
+	arrived(t, srv, other, acked)
+	next := publish(t, other, 1, "Be kind.")
+	srv.await("the next set", func() bool { h, err := inForce(s); return err == nil && h == next })
 }
 
 func withDir(opt Options, dir string) Options {
