@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -43,6 +44,7 @@ const maxLine = 8 << 20
 type importCmd struct {
 	App   string   `help:"The app that gets the records; default: the only one there is."`
 	Store string   `help:"Data folder; default: store.path of the configuration." placeholder:"DIR"`
+	Part  string   `enum:",admin,serve" default:"" help:"On Redis: who will list the records, heed admin or heed serve; default: serve if it ran here."`
 	File  *os.File `arg:"" help:"JSON lines, - for standard input."`
 }
 
@@ -67,7 +69,7 @@ func (cmd importCmd) Run(e *env) error {
 	if cmd.Store != "" {
 		s, err = sqlite.Open(e.ctx, cmd.Store, sqlite.Options{})
 	} else {
-		s, err = openStore(e.ctx, c, nil)
+		s, err = openForImport(e, c, cmd.Part)
 	}
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w: stop Heed first", err)
@@ -83,6 +85,28 @@ func (cmd importCmd) Run(e *env) error {
 		return fmt.Errorf("after %d records: %w (run it again once mended: nothing is added twice)", n, err)
 	}
 	_, err = fmt.Fprintf(e.out, "%d records\n", n)
+	return err
+}
+
+// openForImport opens the configured store. On Redis that is with the index of who
+// lists exchanges, because history may be longer than what the log holds there.
+func openForImport(e *env, c *configs.Config, part string) (store.Store, error) {
+	log := slog.New(slog.NewTextHandler(e.errs, nil))
+	if c.Store.Redis == "" {
+		return openStore(e.ctx, c, log)
+	}
+	s, err := openStoreOf(e.ctx, c, log, listingRole(c, part), nil)
+	return following{s}, err
+}
+
+// following is a store whose index has each batch before the next is written.
+type following struct{ store.Store }
+
+func (f following) WriteExchanges(ctx context.Context, xs []*store.Exchange) error {
+	if err := f.Store.WriteExchanges(ctx, xs); err != nil || len(xs) == 0 {
+		return err
+	}
+	_, _, err := f.Exchanges(ctx, store.ExchangeFilter{App: xs[0].App, Limit: 1})
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,15 @@ func partFolder(c *configs.Config, roles role) string {
 		return ""
 	}
 	return cmp.Or(partFolders[roles], "command")
+}
+
+// listingRole is the kind of process that lists exchanges on Redis: as part says,
+// else all parts in one if they ran here before, else admin.
+func listingRole(c *configs.Config, part string) role {
+	if _, err := os.Stat(filepath.Join(c.Store.Path, partFolders[allRoles])); part == "serve" || part == "" && err == nil {
+		return allRoles
+	}
+	return adminRole
 }
 
 // openRedis opens the shared store of several replicas. Admin gets an index of

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -8,12 +9,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"heed/internal/simulate"
+	"heed/rules"
 	"heed/store"
 )
 
@@ -154,7 +158,20 @@ func TestRedis_FleetAppliesAndRollsBack(t *testing.T) {
 		}
 	}
 	f.rollBack(t)
+	// The same without pub/sub: what a process may not hear, it sees by polling.
+	raw(t, redis, "ACL", "SETUSER", "default", "resetchannels")
+	raw(t, redis, "CLIENT", "KILL", "TYPE", "pubsub")
+	f.rollBackUnheard(t)
 	f.listed(t, answer["id"].(string), before.header.Get("Heed-Exchange-Id"))
+}
+
+// raw runs a command on the server with redis-cli.
+func raw(t *testing.T, url string, args ...string) {
+	t.Helper()
+	out, err := exec.Command("redis-cli", append([]string{"-s", strings.TrimPrefix(url, "unix://")}, args...)...).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "ERR") {
+		t.Fatalf("%v: %v %s", args, err, out)
+	}
 }
 
 // rollBack retires the rule and activates the set that had it.
@@ -183,6 +200,36 @@ func (f *fleet) rollBack(t *testing.T) {
 	t.Logf("roll-back in force at both gateways after %s", took)
 	if took > 5*time.Second {
 		t.Errorf("a roll-back was in force at both gateways after %s, want 5s", took)
+	}
+}
+
+// rollBackUnheard goes back to the first set that was in force.
+func (f *fleet) rollBackUnheard(t *testing.T) {
+	t.Helper()
+	ctx, c := context.Background(), f.admin.api()
+	var heads page[store.HeadRecord]
+	if err := c.call(ctx, http.MethodGet, "rulesets", appQuery("shop"), nil, &heads); err != nil || len(heads.Items) < 3 {
+		t.Fatalf("heads: %+v %v", heads, err)
+	}
+	var back struct {
+		Ruleset rules.Head `json:"ruleset"`
+	}
+	start := time.Now()
+	oldest := heads.Items[len(heads.Items)-1].Head.Hash
+	if err := c.call(ctx, http.MethodPost, "rulesets/"+oldest+"/activate", appQuery("shop"), map[string]any{}, &back); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range f.gateways {
+		g.eventually("the roll-back", func() bool { // or what came after it
+			n, _, _ := strings.Cut(g.ask("gpt-4o", shopPrompt, question, false).header.Get("Heed-Ruleset"), ":")
+			epoch, err := strconv.ParseUint(n, 10, 64)
+			return err == nil && rules.Epoch(epoch) >= back.Ruleset.Epoch
+		})
+	}
+	took := time.Since(start)
+	t.Logf("roll-back without pub/sub in force at both gateways after %s", took)
+	if took > 5*time.Second {
+		t.Errorf("a roll-back without pub/sub was in force at both gateways after %s, want 5s", took)
 	}
 }
 
@@ -279,5 +326,101 @@ func TestRedis_ServeInOneProcess(t *testing.T) {
 	})
 	if code := p.terminate(); code != 0 {
 		t.Errorf("exit code %d after SIGTERM\n%s", code, p.stderr)
+	}
+}
+
+// Two admins decide on the same card at the same moment: one approval counts, the
+// other is told, and both show the same afterwards.
+func TestRedis_TwoAdminsDecideOnce(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	redis, _ := redisServer(t)
+	f := startFleet(t, upstream, redis)
+	second := startPart(t, sharedConfig(t, upstream, redis), "admin", func(p *program) bool { return p.admin != "" })
+	b, err := os.ReadFile(filepath.Join(second.dir, "data", adminTokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.token = strings.TrimSpace(string(b))
+	a := f.gateways[0].ask("gpt-4o", shopPrompt, question, false)
+	f.gateways[0].say(a, map[string]any{"rating": -1, "comment": `Please always mention the "free label".`, "applies_when": "someone wants to return something"})
+	admins := []*program{f.admin, second}
+	cards := make([]store.Proposal, 2)
+	for i, p := range admins {
+		p.eventually("the card", func() bool {
+			for _, cards[i] = range p.proposals() {
+			}
+			return cards[i].ID != "" && cards[i].Digest() == cards[0].Digest()
+		})
+	}
+	errs := make([]error, 2)
+	var wg sync.WaitGroup
+	for i, p := range admins {
+		wg.Go(func() {
+			errs[i] = p.api().call(context.Background(), http.MethodPost, "proposals/"+cards[i].ID+"/approve", appQuery("shop"), map[string]any{"digest": cards[i].Digest()}, nil)
+		})
+	}
+	wg.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("approved by both or none: %v, %v", errs[0], errs[1])
+	}
+	for _, p := range admins {
+		q := appQuery("shop")
+		q.Set("action", "approve")
+		var as page[store.Audit]
+		if err := p.api().call(context.Background(), http.MethodGet, "audit", q, nil, &as); err != nil || len(as.Items) != 1 {
+			t.Errorf("%d approvals, %v", len(as.Items), err)
+		}
+		p.logged("", 1) // also the one that did not take part in the exchange
+	}
+}
+
+// The commands about a running Heed, and import before it runs, work on Redis as
+// they do on SQLite.
+func TestRedis_Commands(t *testing.T) {
+	history, _ := exported(t)
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	redis, _ := redisServer(t)
+	conf := sharedConfig(t, upstream, redis)
+	for range 2 { // the second adds nothing
+		var out bytes.Buffer
+		if code := run(context.Background(), []string{"--config", conf, "import", "--part", "serve", "--app", "shop", history}, &out, &out); code != 0 {
+			t.Fatalf("import: exit code %d, %s", code, &out)
+		}
+	}
+	p := start(t, conf)
+	p.logged("ann", len(simulate.Questions("shipping")))
+	first := p.ask("gpt-4o", shopPrompt, question, false, as("carl"))
+	p.say(first, map[string]any{"rating": -1, "comment": `Please always mention the "free label".`})
+	p.eventually("the card", func() bool { // besides that of the history
+		i := slices.IndexFunc(p.proposals(), func(pr store.Proposal) bool { return strings.Contains(pr.Title, "free label") })
+		if i >= 0 {
+			p.approve(p.proposals()[i])
+		}
+		return i >= 0
+	})
+	p.eventually("the rule", p.ruled)
+	last := p.ask("gpt-4o", shopPrompt, question, false, as("carl"))
+	p.logged("carl", 2)
+	id := strings.Split(last.header.Get("Heed-Rules"), "@")[0]
+	file := filepath.Join(t.TempDir(), "all.jsonl")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"rules", "list", "--app", "shop"}, id},
+		{[]string{"rules", "show", "--app", "shop", id}, "free label"},
+		{[]string{"why", "--app", "shop", last.header.Get("Heed-Exchange-Id")}, "free label"},
+		{[]string{"why", "--app", "shop", first.header.Get("Heed-Exchange-Id")}, ""},
+		{[]string{"replay", "--app", "shop"}, ""},
+		{[]string{"audit", "verify", "--app", "shop"}, ""},
+		{[]string{"export", "--app", "shop", "-o", file}, ""},
+	} {
+		if code, out := p.command(c.args...); code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("heed %s: exit code %d, %q; want %q in it", strings.Join(c.args, " "), code, out, c.want)
+		}
+	}
+	b, err := os.ReadFile(file)
+	if err != nil || !bytes.Contains(b, []byte(last.header.Get("Heed-Exchange-Id"))) || bytes.Count(b, []byte(`{"feedback":`)) != 4 {
+		t.Errorf("exported %d bytes with %d records of feedback, want 4; %v", len(b), bytes.Count(b, []byte(`{"feedback":`)), err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // restoreCmd is `heed restore DIR`.
 type restoreCmd struct {
 	Dir  string `arg:"" help:"The folder that heed backup wrote." type:"existingdir"`
-	Part string `enum:"admin,serve" default:"admin" help:"On Redis: who will list exchanges, heed admin or heed serve; its folder gets the index."`
+	Part string `enum:",admin,serve" default:"" help:"On Redis: who will list exchanges, heed admin or heed serve; its folder gets the index. Default: serve if it ran here."`
 }
 
 // Run brings a backup back into an empty store: the folder store.path, or the
@@ -43,7 +43,7 @@ func (cmd restoreCmd) Run(e *env) error {
 
 // toRedis fills the server, then the folder of the part that lists exchanges.
 func (cmd restoreCmd) toRedis(e *env, log *slog.Logger, c *configs.Config) error {
-	folder := filepath.Join(c.Store.Path, cmd.Part)
+	folder := filepath.Join(c.Store.Path, partFolder(c, listingRole(c, cmd.Part)))
 	index := filepath.Join(cmd.Dir, "index")
 	if _, err := os.Stat(index); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
