@@ -50,7 +50,8 @@ type journal struct {
 	mu     sync.RWMutex // guards closed against a send on queue
 	closed bool
 
-	file   *os.File // the rest is run's
+	file   *os.File    // the rest is run's
+	made   os.FileInfo // of file
 	size   int64
 	broken bool // the end of the file is not known to be good: write it anew first
 
@@ -220,9 +221,10 @@ func (j *journal) gather(e *entry) []*entry {
 }
 
 // write appends the group and syncs it when one of it wants that. After an error
-// the end of the file is unknown, so the next write begins with a new file.
+// the end of the file is unknown, so the next write begins with a new file; so it
+// does when somebody removed the file, since nobody would find what is in it.
 func (j *journal) write(group []*entry) error {
-	if j.broken {
+	if j.broken || !j.there() {
 		records, _ := j.live()
 		if err := j.rewrite(without(records, group)); err != nil {
 			return err
@@ -246,6 +248,12 @@ func (j *journal) write(group []*entry) error {
 	}
 	j.size += int64(len(b))
 	return nil
+}
+
+// there says whether the open file is still the one under its name.
+func (j *journal) there() bool {
+	now, err := os.Stat(j.path)
+	return err == nil && os.SameFile(j.made, now)
 }
 
 // without leaves out the records that are being added: whoever adds them is not
@@ -324,7 +332,8 @@ func (j *journal) rewrite(records [][]byte) error {
 		size += int64(len(b))
 		_, _ = w.Write(b) // Flush returns the error
 	}
-	err = errors.Join(w.Flush(), f.Sync())
+	made, err := f.Stat()
+	err = errors.Join(err, w.Flush(), f.Sync())
 	if err == nil {
 		err = os.Rename(tmp, j.path)
 	}
@@ -337,7 +346,7 @@ func (j *journal) rewrite(records [][]byte) error {
 	if j.file != nil {
 		_ = j.file.Close() // it is replaced
 	}
-	j.file, j.size, j.broken = f, size, false
+	j.file, j.made, j.size, j.broken = f, made, size, false
 	return nil
 }
 

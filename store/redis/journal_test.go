@@ -160,6 +160,40 @@ func TestJournal_DiskFull(t *testing.T) {
 	}
 }
 
+// A record in a file that somebody removed would be found by nobody: the journal
+// is made anew, with what is not delivered, or nothing is acknowledged.
+func TestJournal_FileRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k := &keepAll{}
+	j, _ := openTestJournal(t, dir, k)
+	k.recs = [][]byte{[]byte("first")}
+	if err := addSynced(t, j, k.recs[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, journalFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := addSynced(t, j, []byte("second")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if recs, _ := readRecords(b); string(bytes.Join(recs, []byte(" "))) != "first second" {
+		t.Errorf("the journal has %q", recs)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := addSynced(t, j, []byte("third")); err == nil {
+		t.Error("a record without a place was acknowledged")
+	}
+}
+
 // A journal whose records were delivered shrinks.
 func TestJournal_Compacts(t *testing.T) {
 	dir := t.TempDir()

@@ -92,6 +92,45 @@ func TestOpen_OtherProgram(t *testing.T) {
 	wants(t, err, store.ErrCorrupt, mainFile)
 }
 
+// What is written to a file that was removed or replaced is found by nobody:
+// nothing is acknowledged any more.
+func TestStore_FileGone(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"folder removed": os.RemoveAll,
+		"folder moved":   func(dir string) error { return os.Rename(dir, dir+".moved") },
+		"files replaced": func(dir string) error {
+			for _, f := range []string{mainFile, logFile} {
+				if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600); err != nil {
+					return err
+				}
+				if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			s := open(t, dir, Options{})
+			xs := s.write(t, "shop", 1, time.Now(), 1)
+			if err := spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Comment: "please be brief"})
+			if err == nil || !strings.Contains(err.Error(), mainFile+" was removed or replaced") {
+				t.Errorf("feedback: %v", err)
+			}
+			x := *xs[0]
+			x.ID = store.NewID()
+			err = s.WriteExchanges(t.Context(), []*store.Exchange{&x})
+			if err == nil || !strings.Contains(err.Error(), logFile+" was removed or replaced") {
+				t.Errorf("exchange: %v", err)
+			}
+		})
+	}
+}
+
 func TestOpen_Damaged(t *testing.T) {
 	for name, spoil := range map[string]func(b []byte) []byte{
 		"text":     func([]byte) []byte { return []byte(strings.Repeat("not a database ", 400)) },

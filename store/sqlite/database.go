@@ -59,7 +59,11 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 		}
 		return nil, errors.Join(d.fail(err), write.Close())
 	}
-	if d.w, err = newWriter(ctx, write, sc.counts); err != nil {
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	if d.w, err = newWriter(ctx, write, sc.counts, func() error { return there(path, opened) }); err != nil {
 		return nil, errors.Join(d.fail(err), write.Close())
 	}
 	if d.reads, err = connect(path, "deferred", append(pragmas, "query_only(1)"), opt.Readers); err != nil {
@@ -67,6 +71,16 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	}
 	go d.run()
 	return d, nil
+}
+
+// there fails when the file under path is not the one that was opened: SQLite would
+// go on writing to one without a name, which is gone with the process.
+func there(path string, opened os.FileInfo) error {
+	now, err := os.Stat(path)
+	if err == nil && os.SameFile(opened, now) {
+		return nil
+	}
+	return fmt.Errorf("%s was removed or replaced while it was open; stop this process, put it back and start again", filepath.Base(path))
 }
 
 // create makes the file, for its owner only, if it is missing: SQLite would make

@@ -91,15 +91,16 @@ type writer struct {
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt // bounded by the statements in the code
 	counts bool
-	after  func() // called after a commit that counts
+	after  func()       // called after a commit that counts
+	there  func() error // why nobody would find what is written
 }
 
-func newWriter(ctx context.Context, db *sql.DB, counts bool) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, counts bool, there func() error) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{conn: conn, stmts: map[string]*sql.Stmt{}, counts: counts, after: func() {}}, nil
+	return &writer{conn: conn, stmts: map[string]*sql.Stmt{}, counts: counts, after: func() {}, there: there}, nil
 }
 
 func (w *writer) close() error {
@@ -134,6 +135,9 @@ func (w *writer) transaction(group []*op) error {
 	}
 	if err == nil {
 		err = w.count(ctx, counted)
+	}
+	if err == nil {
+		err = w.there()
 	}
 	if err == nil {
 		_, err = w.exec(ctx, `COMMIT`)
