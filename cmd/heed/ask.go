@@ -41,7 +41,7 @@ func (s *stack) ask(ctx context.Context, x *store.Exchange, block string) (strin
 	if err != nil {
 		return "", err
 	}
-	key, err := plainKey(s.conf, x.App)
+	key, err := plainKey(s.now.Load(), x.App)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (s *stack) patched(x *store.Exchange, block string) ([]byte, error) {
 		return nil, cannotAsk("the logged request cannot be sent again: " + err.Error())
 	}
 	p := wire.Patch{Block: block}
-	if u, ok := s.conf.Upstreams.Lookup(x.Decision.Target.Upstream); ok {
+	if u, ok := s.now.Load().Upstreams.Lookup(x.Decision.Target.Upstream); ok {
 		p.Placement = placements[u.Placement]
 	}
 	return req.Patch(nil, x.Request, p)

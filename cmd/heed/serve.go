@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,7 +95,8 @@ type stackOptions struct {
 
 // stack is a running Heed: its parts, where they listen, and how to end them.
 type stack struct {
-	conf       *configs.Config
+	conf       *configs.Config                // as it was at the start
+	now        atomic.Pointer[configs.Config] // as it was read last: apps, keys, models, approval
 	log        *slog.Logger
 	store      store.Store
 	gateway    *gateway.Gateway
@@ -116,6 +118,7 @@ func startStack(ctx context.Context, c *configs.Config, o stackOptions) (*stack,
 		o.roles = allRoles
 	}
 	s := &stack{conf: c, log: o.log, failed: make(chan error, 3), gatewayUp: make(chan struct{})}
+	s.now.Store(c)
 	if err := s.start(ctx, o); err != nil {
 		s.stop()
 		return nil, err
@@ -221,7 +224,7 @@ func distiller(c *configs.Config) *learner.Model {
 
 // policy is what the configuration says about learning for an app.
 func (s *stack) policy(app string) learner.AppPolicy {
-	c := s.conf
+	c := s.now.Load()
 	p := learner.AppPolicy{
 		Approval: c.Learner.Approval, Holdout: *c.Learner.Holdout, Quorum: c.Learner.Quorum, MaxTouch: *c.Learner.MaxTouch,
 		Models: map[string]learner.Alias{},
@@ -370,7 +373,8 @@ func (s *stack) announce(e *env) {
 }
 
 // reloadOnHangup reads the configuration again on SIGHUP. A bad one is refused
-// and the old one stays; listeners, the store and admin's tokens need a restart.
+// and the old one stays; listeners, the store, admin's tokens and apps, and the
+// learner's model need a restart.
 func (s *stack) reloadOnHangup(e *env) (stop func()) {
 	hangup := make(chan os.Signal, 1)
 	notifyHangup(hangup)
@@ -394,14 +398,22 @@ func (s *stack) reloadOnHangup(e *env) (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
+// reload puts the file's apps, keys, upstreams, models and approval in force, or
+// nothing of it.
 func (s *stack) reload(e *env) error {
 	c, err := e.load()
-	if err != nil || s.gateway == nil {
-		return err
-	}
-	opt, err := gatewayOptions(c)
 	if err != nil {
 		return err
 	}
-	return s.gateway.Reload(opt)
+	if s.gateway != nil {
+		opt, err := gatewayOptions(c)
+		if err != nil {
+			return err
+		}
+		if err := s.gateway.Reload(opt); err != nil {
+			return err
+		}
+	}
+	s.now.Store(c)
+	return nil
 }
