@@ -40,6 +40,9 @@ const backupMark = "heed-redis-backup-v1"
 // process that makes a backup dies.
 const snapshotAge = time.Hour
 
+// snapshotPatience is how long the server may take to copy an app's keys.
+const snapshotPatience = time.Minute
+
 // snapshotKeys are the keys of an app that belong together: they are copied at one
 // moment. What they do not hold is derived from them when they are restored, or
 // never changes: the log, and word statistics.
@@ -164,11 +167,7 @@ func (s *Store) backupApp(ctx context.Context, app string, w *backupWriter) erro
 		log = append(log, cs...)
 	}
 	token := store.NewID()
-	names, err := s.run(ctx, "backup", snapshotScript, app, struct {
-		arguments
-		Keys []string `json:"keys"`
-		Age  int64    `json:"age"`
-	}{arguments{App: app, Token: token}, snapshotNames(), int64(snapshotAge.Seconds())})
+	names, err := s.snapshot(ctx, app, token)
 	if err != nil {
 		return err
 	}
@@ -197,6 +196,28 @@ func (s *Store) backupApp(ctx context.Context, app string, w *backupWriter) erro
 		}
 	}
 	return w.write("done", app)
+}
+
+// snapshot copies the app's keys and returns the names of those that are there. A
+// very large app may take the server longer than Options.Timeout; then it is asked
+// again for how it ended.
+func (s *Store) snapshot(ctx context.Context, app, token string) (names []string, err error) {
+	args := struct {
+		arguments
+		Keys []string `json:"keys"`
+		Age  int64    `json:"age"`
+	}{arguments{App: app, Token: token}, snapshotNames(), int64(snapshotAge.Seconds())}
+	for until := time.Now().Add(snapshotPatience); ; {
+		names, err = s.run(ctx, "backup", snapshotScript, app, args)
+		if !errors.Is(err, errDown) || time.Now().After(until) {
+			return names, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(probeEvery):
+		}
+	}
 }
 
 func snapshotNames() []string {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -278,4 +280,79 @@ func TestRestore_DamagedFileIsRefused(t *testing.T) {
 			t.Errorf("%s: the server has %q", name, found)
 		}
 	}
+}
+
+// A very large app (100,000 records with HEED_SOAK) is backed up, restored and
+// searched for a person while feedback goes on being acknowledged.
+func TestStore_VeryLargeApp(t *testing.T) {
+	n := 2000
+	if os.Getenv("HEED_SOAK") != "" {
+		n = 100_000
+	}
+	srv := startServer(t)
+	opt := srv.options(t)
+	s := open(t, opt)
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	for w := range 32 {
+		wg.Go(func() {
+			for i := w; i < n; i += 32 {
+				f := &store.Feedback{App: "shop", Source: "api", User: fmt.Sprint("user", i%1000), Key: fmt.Sprint("k", i), Digest: "d", Comment: fmt.Sprint("no ", i)}
+				if _, _, err := s.AddFeedback(ctx, f); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	timed := func(what string, fn func() error) {
+		t.Helper()
+		start := time.Now()
+		if err := fn(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		t.Logf("%s of %d records took %s", what, n, time.Since(start).Round(time.Millisecond))
+	}
+	dir := filepath.Join(t.TempDir(), "copy")
+	speaker, stop, spoke := open(t, withDir(opt, t.TempDir())), make(chan bool), make(chan int)
+	go func() { // ends with stop
+		said := 0
+		for ; ; said++ {
+			select {
+			case <-stop:
+				spoke <- said
+				return
+			default:
+			}
+			if _, _, err := speaker.AddFeedback(ctx, &store.Feedback{App: "shop", Source: "api", Comment: "meanwhile"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	timed("backup", func() error { return s.Backup(ctx, dir) })
+	timed("traces", func() error {
+		e, err := s.Traces(ctx, "shop", "user7")
+		if err == nil && len(e.Feedback) != n/1000 {
+			err = fmt.Errorf("%d records, want %d", len(e.Feedback), n/1000)
+		}
+		return err
+	})
+	timed("erasing", func() error { _, err := s.EraseUser(ctx, "shop", "user7", nil); return err })
+	close(stop)
+	t.Logf("%d records were acknowledged meanwhile", <-spoke)
+	to := open(t, startServer(t).options(t))
+	timed("restoring", func() error { return to.Restore(ctx, dir) })
+	timed("reading", func() error {
+		for _, i := range []int{0, n / 2, n - 1} {
+			f, created, err := to.AddFeedback(ctx, &store.Feedback{App: "shop", Source: "api", Key: fmt.Sprint("k", i), Digest: "d"})
+			if err != nil || created || f.Comment != fmt.Sprint("no ", i) {
+				return fmt.Errorf("record %d: %+v %v %v", i, f, created, err)
+			}
+		}
+		fs, _, err := to.Feedback(ctx, store.FeedbackFilter{App: "shop", User: "user7", Limit: store.MaxPage})
+		if err == nil && len(fs) != n/1000 {
+			err = fmt.Errorf("%d records of the person, want %d", len(fs), n/1000)
+		}
+		return err
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -164,7 +165,7 @@ type turn struct {
 type handled struct {
 	ID    string `json:"id"`
 	Note  string `json:"note"`
-	Due   int64  `json:"due,omitempty"`
+	Wait  *int64 `json:"wait,omitempty"` // milliseconds until it is due again, so that clocks need not agree
 	Link  string `json:"link,omitempty"`
 	Ex    string `json:"ex,omitempty"`
 	Alias string `json:"alias"`
@@ -223,7 +224,8 @@ func (s *Store) newTurn(c store.Changes) (*turn, error) {
 	for _, h := range c.Handled {
 		e := handled{ID: h.Feedback, Note: h.Note}
 		if !h.RetryAt.IsZero() {
-			e.Due = max(1, h.RetryAt.UnixMilli())
+			wait := time.Until(h.RetryAt).Milliseconds()
+			e.Wait = &wait
 		}
 		if h.Link != nil {
 			l := h.Link.Kept()

@@ -27,8 +27,8 @@ for _, h in ipairs(A.handled or {}) do
   unclaim(h.id)
   if stale then
     call('ZADD', K .. 'fd', m.at, h.id)
-  elseif h.due then
-    call('ZADD', K .. 'fr', h.due, h.id)
+  elseif h.wait then
+    call('ZADD', K .. 'fr', t + h.wait, h.id)
   elseif held then
     m.by = A.worker
   end
