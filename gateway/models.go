@@ -48,9 +48,8 @@ func (g *Gateway) models(ctx *fasthttp.RequestCtx, cfg *config) {
 			list = append(list, modelEntry(a.Name))
 		}
 	}
-	for _, o := range cfg.opt.Upstreams {
-		u := cfg.upstreams[o.Name]
-		for _, m := range g.upstreamModels(ctx, u, at) {
+	for _, models := range g.allModels(ctx, cfg, at) {
+		for _, m := range models {
 			var id struct {
 				ID string `json:"id"`
 			}
@@ -97,25 +96,51 @@ func modelEntry(name string) json.RawMessage {
 	return b
 }
 
-// upstreamModels asks u for its models, or the cache.
-func (g *Gateway) upstreamModels(ctx *fasthttp.RequestCtx, u *upstream, at carrier) []json.RawMessage {
-	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(resp)
+// allModels asks every upstream, or the cache, all at once: one that hangs costs
+// modelsTime, however many there are.
+func (g *Gateway) allModels(ctx *fasthttp.RequestCtx, cfg *config, at carrier) [][]json.RawMessage {
+	lists := make([][]json.RawMessage, len(cfg.opt.Upstreams))
+	var wg sync.WaitGroup
+	for i, o := range cfg.opt.Upstreams {
+		u := cfg.upstreams[o.Name]
+		req := fasthttp.AcquireRequest()
+		if !modelsRequest(req, u, ctx, at) {
+			fasthttp.ReleaseRequest(req)
+			continue
+		}
+		wg.Go(func() { // at most modelsTime
+			defer fasthttp.ReleaseRequest(req)
+			lists[i] = upstreamModels(u, req)
+		})
+	}
+	wg.Wait()
+	return lists
+}
+
+// modelsRequest makes the request for u's models with the credentials that a call
+// would have; false says that there are none.
+func modelsRequest(req *fasthttp.Request, u *upstream, ctx *fasthttp.RequestCtx, at carrier) bool {
 	if e := u.credential(&req.Header, &ctx.Request.Header, at); e != nil {
-		return nil
+		return false
 	}
 	if v := ctx.Request.Header.Peek("Anthropic-Version"); u.Kind == Anthropic && len(v) > 0 {
 		req.Header.SetBytesV("Anthropic-Version", v)
 	} else if u.Kind == Anthropic {
 		req.Header.Set("Anthropic-Version", "2023-06-01")
 	}
+	req.Header.SetMethod(fasthttp.MethodGet)
+	req.SetRequestURI("http://" + u.host + u.uri("/v1/models", "models", "", "")) // TLS, where there is, is the dialler's
+	return true
+}
+
+// upstreamModels asks u for its models, or the cache.
+func upstreamModels(u *upstream, req *fasthttp.Request) []json.RawMessage {
 	key := sha256.Sum256(append(append(append([]byte(nil), req.Header.Peek("Authorization")...), req.Header.Peek("X-Api-Key")...), req.Header.Peek("Api-Key")...))
 	if models, ok := u.models.find(key, time.Now()); ok {
 		return models
 	}
-	req.Header.SetMethod(fasthttp.MethodGet)
-	req.SetRequestURI("http://" + u.host + u.uri("/v1/models", "models", "", "")) // TLS, where there is, is the dialler's
+	resp := fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseResponse(resp)
 	models := fetchModels(u, req, resp)
 	u.models.keep(key, modelList{time.Now(), models})
 	return models

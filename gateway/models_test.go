@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"heed/rules"
@@ -60,6 +61,28 @@ func TestGateway_Models_Endless(t *testing.T) {
 				t.Errorf("%s: %d bytes were read", head, n)
 			}
 		}
+	}
+}
+
+// TestGateway_Models_AtOnce: upstreams are asked for their models at once, not one
+// after the other.
+func TestGateway_Models_AtOnce(t *testing.T) {
+	var both sync.WaitGroup
+	both.Add(2)
+	list := func(id string) upstreamScript {
+		return func(c net.Conn, r *http.Request, b []byte) bool {
+			both.Done()
+			both.Wait() // for the other one to be asked
+			return answerJSON(`{"object":"list","data":[{"id":"`+id+`"}]}`)(c, r, b)
+		}
+	}
+	other := newFakeUpstream(t, list("m-2"))
+	e := start(t, list("m-1"), func(o *Options) {
+		o.Upstreams = append(o.Upstreams, Upstream{Name: "other", BaseURL: other.url(), APIKey: "sk-other"})
+	})
+	got := readAll(t, e.do("GET", "/v1/models", ""))
+	if one, two := strings.Index(got, "m-1"), strings.Index(got, "m-2"); one < 0 || two < one {
+		t.Errorf("models %s, want those of both, in the order of the upstreams", got)
 	}
 }
 
