@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { createOpenAI } from '@ai-sdk/openai';
-import { ChatOpenAI } from '@langchain/openai';
+import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
 import { Agent, OpenAIProvider, Runner, setTracingDisabled, tool as agentTool } from '@openai/agents';
 import { generateText, streamText, Output, tool as aiTool } from 'ai';
 import OpenAI, { AzureOpenAI, AuthenticationError, NotFoundError } from 'openai';
@@ -118,6 +118,21 @@ test('openai: Azure client and Azure upstream', async () => {
   const { data, response } = await openai.chat.completions.create({ model: 'via-azure', messages }).withResponse();
   assert.match(data.choices[0].message.content, new RegExp(ending));
   assert.equal(response.headers.get('heed-target'), 'azure/gpt-4o');
+  let streamed = '';
+  for await (const chunk of await azure.chat.completions.create({ model: 'gpt-4o', messages, stream: true })) streamed += chunk.choices[0]?.delta?.content ?? '';
+  assert.match(streamed, new RegExp(ending));
+  const through = new AzureOpenAI({ endpoint: heed.gateway, apiKey: appKey, apiVersion: '2025-04-01-preview', deployment: 'via-azure', maxRetries: 0 });
+  assert.match((await through.chat.completions.create({ model: 'via-azure', messages })).choices[0].message.content, new RegExp(ending));
+  assert.ok((await through.embeddings.create({ model: 'via-azure', input: 'a' })).data[0].embedding.length > 0);
+  const whole = new AzureOpenAI({ endpoint: heed.gateway, apiKey: appKey, apiVersion: '2025-04-01-preview', maxRetries: 0 });
+  assert.match((await whole.responses.create({ model: 'gpt-4o', input: question })).output_text, new RegExp(ending));
+  await assert.rejects(new AzureOpenAI({ endpoint: heed.gateway, apiKey: 'wrong-key-entirely', apiVersion: '2024-10-21', maxRetries: 0 })
+    .chat.completions.create({ model: 'gpt-4o', messages }), AuthenticationError);
+});
+
+test('openai: a model whose name has a slash', async () => {
+  const r = await openai.models.retrieve('org/model').catch((e) => e);
+  assert.notEqual(r.status, 400, String(r)); // the simulated model knows no single models
 });
 
 test('@anthropic-ai/sdk: messages, stream, system blocks with cache_control', async () => {
@@ -129,6 +144,23 @@ test('@anthropic-ai/sdk: messages, stream, system blocks with cache_control', as
   const final = await claude.messages.stream(body).finalMessage();
   assert.match(final.content[0].text, new RegExp(ending));
   assert.equal(final.stop_reason, 'end_turn');
+});
+
+test('@anthropic-ai/sdk: tools, vision, raw headers', async () => {
+  const claude = new Anthropic({ baseURL: heed.gateway, apiKey: appKey, maxRetries: 0 });
+  const tools = [{ name: 'get_weather', description: 'Weather', input_schema: weather.function.parameters }];
+  const ask = { model: 'claude-sonnet', max_tokens: 500, messages: [{ role: 'user', content: question }] };
+  const forced = await claude.messages.create({ ...ask, tools, tool_choice: { type: 'tool', name: 'get_weather' } });
+  const call = forced.content.find((b) => b.type === 'tool_use');
+  assert.ok('city' in call.input);
+  const looped = await claude.messages.create({ ...ask, tools, messages: [...ask.messages, { role: 'assistant', content: forced.content },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: call.id, content: 'sunny' }] }] });
+  assert.ok(looped.content.length > 0);
+  const seen = await claude.messages.create({ ...ask, messages: [{ role: 'user', content: [
+    { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } }, { type: 'text', text: question }] }] });
+  assert.match(seen.content[0].text, new RegExp(ending));
+  const { response } = await claude.messages.create(ask).withResponse();
+  assert.match(response.headers.get('heed-rules'), /^r_[a-z2-7]{26}@1$/);
 });
 
 test('ai with @ai-sdk/openai: text, stream, tools, object', async () => {
@@ -146,6 +178,9 @@ test('ai with @ai-sdk/openai: text, stream, tools, object', async () => {
   const { toolCalls } = await generateText({ model: provider.chat('gpt-4o'), prompt: question, toolChoice: 'required', maxRetries: 0,
     tools: { get_weather: aiTool({ description: 'Weather', inputSchema: z.object({ city: z.string() }) }) } });
   assert.equal(toolCalls[0].toolName, 'get_weather');
+  const seen = await generateText({ model: provider.chat('gpt-4o'), maxRetries: 0, messages: [{ role: 'user', content: [
+    { type: 'text', text: question }, { type: 'image', image: new Uint8Array([137, 80, 78, 71]), mediaType: 'image/png' }] }] });
+  assert.match(seen.text, new RegExp(ending));
 });
 
 test('@openai/agents: an agent run', async () => {
@@ -159,6 +194,28 @@ test('@openai/agents: an agent run', async () => {
   }
 });
 
+test('@openai/agents: tools that are run, streaming, structured output, vision', async () => {
+  setTracingDisabled(true);
+  for (const useResponses of [false, true]) {
+    const runner = new Runner({ modelProvider: new OpenAIProvider({ openAIClient: openai, useResponses }) });
+    let runs = 0;
+    const lookup = agentTool({ name: 'lookup', description: 'Look up an order', parameters: z.object({ order: z.string() }), execute: async () => { runs++; return 'shipped'; } });
+    const clerk = new Agent({ name: 'Shop', instructions: 'You are a shop assistant.', model: 'gpt-4o', tools: [lookup], modelSettings: { toolChoice: 'required' } });
+    const looked = await runner.run(clerk, question);
+    assert.ok(runs > 0 && looked.finalOutput.length > 0);
+    const plain = new Agent({ name: 'Shop', instructions: 'You are a shop assistant.', model: 'gpt-4o' });
+    const stream = await runner.run(plain, question, { stream: true });
+    let text = '';
+    for await (const part of stream.toTextStream()) text += part;
+    await stream.completed;
+    assert.match(text, new RegExp(ending));
+    const shaped = await runner.run(new Agent({ name: 'Shop', instructions: 'Answer.', model: 'gpt-4o', outputType: z.object({ answer: z.string() }) }), question);
+    assert.equal(typeof shaped.finalOutput.answer, 'string');
+    const seen = await runner.run(plain, [{ role: 'user', content: [{ type: 'input_text', text: question }, { type: 'input_image', image: 'data:image/png;base64,iVBORw0KGgo=' }] }]);
+    assert.match(seen.finalOutput, new RegExp(ending));
+  }
+});
+
 test('@langchain/openai: invoke, stream, structured output', async () => {
   const chat = new ChatOpenAI({ model: 'gpt-4o', apiKey: appKey, maxRetries: 0, configuration: { baseURL: `${heed.gateway}/v1` } });
   assert.match((await chat.invoke(question)).content, new RegExp(ending));
@@ -167,4 +224,10 @@ test('@langchain/openai: invoke, stream, structured output', async () => {
   assert.match(text, new RegExp(ending));
   const shaped = await chat.withStructuredOutput(z.object({ answer: z.string() }), { method: 'jsonSchema' }).invoke(question);
   assert.equal(typeof shaped.answer, 'string');
+  const called = await chat.bindTools([weather], { tool_choice: 'get_weather' }).invoke(question);
+  assert.equal(called.tool_calls[0].name, 'get_weather');
+  const seen = await chat.invoke([{ role: 'user', content: [{ type: 'text', text: question }, { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }] }]);
+  assert.match(seen.content, new RegExp(ending));
+  const azure = new AzureChatOpenAI({ azureOpenAIApiKey: appKey, azureOpenAIApiVersion: '2024-10-21', azureOpenAIApiDeploymentName: 'via-azure', azureOpenAIEndpoint: heed.gateway, maxRetries: 0 });
+  assert.match((await azure.invoke(question)).content, new RegExp(ending));
 });
