@@ -22,7 +22,7 @@ func (c *call) read(ctx *fasthttp.RequestCtx) *Error {
 		}
 		return c.parse()
 	}
-	c.client = bodyReader{r: stream, conn: c.conn, count: &c.x.RequestBytes}
+	c.client = bodyReader{r: stream, conn: c.conn, wait: c.g.opt.Limits.Head, count: &c.x.RequestBytes}
 	r := &c.client
 	if (c.api == wire.Other && !c.mustSay()) || int64(n) > c.g.opt.Limits.Body {
 		c.upload, c.size = r, n
@@ -69,6 +69,9 @@ func (c *call) readWhole(r *bodyReader, n int) *Error {
 		}
 		k, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+k]
+		if err == io.EOF && len(b) < n { // the client left; what is there is no request
+			err = io.ErrUnexpectedEOF
+		}
 		if err == io.EOF {
 			break
 		}
@@ -105,6 +108,7 @@ func errFull() *Error {
 type bodyReader struct {
 	r     io.Reader
 	conn  *clientConn
+	wait  time.Duration // Limits.Head
 	count *int64
 	begun time.Time
 	err   error // why it ended early
@@ -115,11 +119,11 @@ const slowest = 1 << 10
 // Read implements io.Reader.
 func (b *bodyReader) Read(p []byte) (int, error) {
 	now := time.Now()
-	switch end := now.Add(headTimeout); {
+	switch end := now.Add(b.wait); {
 	case b.begun.IsZero(): // the first part is under the deadline of the head
 		b.begun = now
 	case b.conn != nil:
-		if late := b.begun.Add(headTimeout + time.Duration(*b.count/slowest)*time.Second); end.After(late) {
+		if late := b.begun.Add(b.wait + time.Duration(*b.count/slowest)*time.Second); end.After(late) {
 			end = late
 		}
 		_ = b.conn.SetReadDeadline(end)

@@ -147,7 +147,7 @@ func (g *Gateway) readFeedbackBody(ctx *fasthttp.RequestCtx, cfg *config) (*feed
 	if s := ctx.RequestBodyStream(); s != nil {
 		conn, _ := ctx.Conn().(*clientConn)
 		var n int64
-		r := &bodyReader{r: s, conn: conn, count: &n}
+		r := &bodyReader{r: s, conn: conn, wait: g.opt.Limits.Head, count: &n}
 		var err error
 		if body, err = io.ReadAll(io.LimitReader(r, maxFeedbackBytes+1)); err != nil {
 			return nil, invalid("the request's body did not arrive whole")

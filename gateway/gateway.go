@@ -108,7 +108,7 @@ func (g *Gateway) newServer() *fasthttp.Server {
 		Concurrency:        g.opt.Limits.Connections + spareWorkers, // listener refuses what is too much
 		ReadBufferSize:     maxHeaderBytes,
 		WriteBufferSize:    4096,
-		ReadTimeout:        headTimeout, // bodyReader moves it on
+		ReadTimeout:        g.opt.Limits.Head, // bodyReader moves it on
 		IdleTimeout:        idleTimeout,
 		MaxRequestBodySize: streamThreshold,
 		StreamRequestBody:  true,
@@ -220,7 +220,6 @@ func (g *Gateway) Dropped() int64 { return g.queue.Dropped() }
 // Times of the server itself.
 const (
 	idleTimeout = 75 * time.Second // of a kept-alive client connection
-	headTimeout = 30 * time.Second // for a request's head, and for each further part of its body
 	abortTime   = 2 * time.Second  // for ended calls to say so
 	abortPoll   = 2 * time.Millisecond
 	flushTime   = 10 * time.Second // for the log at shutdown

@@ -90,6 +90,36 @@ func TestGateway_ClientLeaves(t *testing.T) {
 	}
 }
 
+// TestGateway_LeavesWhileSending: what a client that leaves has sent of its request
+// is no request: nothing of it is sent.
+func TestGateway_LeavesWhileSending(t *testing.T) {
+	const part = 20 << 10 // more than is read before a call begins
+	e := start(t, answerJSON(chatAnswer))
+	for name, rest := range map[string]string{
+		"length":     fmt.Sprintf("Content-Length: %d\r\n\r\n", 2*part) + strings.Repeat(" ", part),
+		"one byte":   fmt.Sprintf("Content-Length: %d\r\n\r\n", part+1) + strings.Repeat(" ", part),
+		"short":      "Content-Length: 100\r\n\r\n" + strings.Repeat(" ", 50),
+		"in a chunk": "Transfer-Encoding: chunked\r\n\r\n" + chunk(strings.Repeat(" ", part)) + "ff\r\nabc",
+		"no end":     "Transfer-Encoding: chunked\r\n\r\n" + chunk(strings.Repeat(" ", part)),
+	} {
+		for _, path := range []string{"/v1/chat/completions", "/v1/files"} {
+			for range 20 {
+				c, err := net.Dial("tcp", e.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", path, appKeyForTest, rest)
+				_ = c.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, c)
+				_ = c.Close()
+			}
+			if n := len(e.up.requests()); n != 0 {
+				t.Fatalf("%s, %s: %d upstream requests, want none", name, path, n)
+			}
+		}
+	}
+}
+
 // TestGateway_LeavesWhileWaiting: a call that waits for a connection is never
 // sent once its client has left.
 func TestGateway_LeavesWhileWaiting(t *testing.T) {

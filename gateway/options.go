@@ -43,6 +43,7 @@ type Limits struct {
 	InFlight    int           // calls at once; default 10,000, above it 503
 	Connections int           // of clients; default 20,000
 	Send        time.Duration // for a client to take what one write holds; default 30s
+	Head        time.Duration // for a client to send a request's head, and each further part of its body; default 30s
 	StartLoad   time.Duration // what New waits for the rule sets; default 5s
 }
 
@@ -168,6 +169,7 @@ func (o *Options) fill() {
 	def(&o.Limits.InFlight, 10_000)
 	def(&o.Limits.Connections, 20_000)
 	def(&o.Limits.Send, 30*time.Second)
+	def(&o.Limits.Head, 30*time.Second)
 	def(&o.Limits.StartLoad, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
