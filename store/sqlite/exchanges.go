@@ -74,7 +74,7 @@ func (p *packer) batch(xs []*store.Exchange, skipped *store.SkippedError) batch 
 	var b batch
 	for _, app := range order {
 		a := appBatch{app: app}
-		for _, slots := range split(byApp[app]) {
+		for _, slots := range split(share(byApp[app])) {
 			a.chunks = append(a.chunks, p.pack(slots))
 		}
 		b = append(b, a)
@@ -90,10 +90,10 @@ func (p *packer) newSlot(x *store.Exchange) (slot, error) {
 	start := len(p.rows)
 	var err error
 	p.rows, err = x.AppendRow(p.rows)
-	return slot{x, p.rows[start:len(p.rows):len(p.rows)]}, err
+	return slot{x: x, row: p.rows[start:len(p.rows):len(p.rows)]}, err
 }
 
-// split cuts slots into runs that fit a chunk.
+// split cuts slots that have been through share into runs that fit a chunk.
 func split(slots []slot) [][]slot {
 	var out [][]slot
 	start, size := 0, 0
@@ -101,7 +101,7 @@ func split(slots []slot) [][]slot {
 		n := slots[i].size()
 		if i > start && (i-start == chunkSlots || size+n > chunkBytes) {
 			out = append(out, slots[start:i])
-			start, size = i, 0
+			start, size = i, slots[i].saved()
 		}
 		size += n
 	}
@@ -172,7 +172,7 @@ func insertChunk(ctx context.Context, w *writer, app int64, c *chunk) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	again := new(packer).pack(fresh)
+	again := new(packer).pack(share(fresh))
 	if n, err = writeChunk(ctx, w, app, again, 0); err != nil {
 		return err
 	}

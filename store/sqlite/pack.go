@@ -16,7 +16,8 @@ import (
 // ones cost less to open for a single exchange.
 const (
 	chunkSlots = 64
-	chunkBytes = 1 << 20 // bodies; one exchange may be larger and then is alone
+	chunkBytes = 1 << 20 // as split counts them; one exchange may be larger and then is alone
+	sharedCost = 8       // of a byte that a body shares with the one before, in parts of a byte: opening makes it anew
 )
 
 // maxExpanded bounds what a damaged length may make the decoder allocate.
@@ -53,13 +54,32 @@ type chunk struct {
 type slot struct {
 	x   *store.Exchange
 	row []byte
+
+	sharedRequest, sharedResponse int // bytes that the bodies begin with as those of the slot before do, set by share
 }
 
 func (s *slot) request() []byte  { return s.x.Request[:min(len(s.x.Request), store.MaxBodyBytes)] }
 func (s *slot) response() []byte { return s.x.Response[:min(len(s.x.Response), store.MaxBodyBytes)] }
 
 // size is what the slot adds to a chunk, in bytes before compression.
-func (s *slot) size() int { return len(s.row) + len(s.request()) + len(s.response()) }
+func (s *slot) size() int { return len(s.row) + len(s.request()) + len(s.response()) - s.saved() }
+
+// saved is what it would add more as the first of a chunk.
+func (s *slot) saved() int {
+	shared := s.sharedRequest + s.sharedResponse
+	return shared - shared/sharedCost
+}
+
+// share finds out what each slot's bodies share with those of the one before.
+func share(slots []slot) []slot {
+	var request, response []byte // of the slot before
+	for i := range slots {
+		s := &slots[i]
+		s.sharedRequest, s.sharedResponse = commonPrefix(request, s.request()), commonPrefix(response, s.response())
+		request, response = s.request(), s.response()
+	}
+	return slots
+}
 
 // packer makes chunks. Its memory is used again and again, so that logging leaves
 // nothing behind but what is written; chunks stand in it until release.
@@ -90,27 +110,27 @@ func (p *packer) release() {
 	}
 }
 
-// pack makes a chunk of the slots. It shares nothing with them.
+// pack makes a chunk of the slots, which have been through share; nothing is
+// before the first. It shares no memory with them.
 func (p *packer) pack(slots []slot) *chunk {
 	c := &chunk{ids: p.keys(slots)}
 	p.facts, p.bodies = p.facts[:0], p.bodies[:0]
 	p.seen.reset()
 	p.words.reset()
-	var request, response []byte // of the slot before
 	for i := range slots {
 		s := &slots[i]
+		request, response := s.sharedRequest, s.sharedResponse
 		at := s.x.Time.UnixMilli()
 		if i == 0 {
+			request, response = 0, 0
 			c.first, c.last = at, at
 		}
 		c.first, c.last = min(c.first, at), max(c.last, at)
 		p.facts = append(binary.AppendUvarint(p.facts, uint64(len(s.row))), s.row...)
-		shared := commonPrefix(request, s.request())
-		p.bodies = appendBody(p.bodies, s.request(), shared)
-		p.bodies = appendBody(p.bodies, s.response(), commonPrefix(response, s.response()))
+		p.bodies = appendBody(p.bodies, s.request(), request)
+		p.bodies = appendBody(p.bodies, s.response(), response)
 		addAttributes(&p.seen, s.x)
-		addExchangeWords(&p.words, s, shared)
-		request, response = s.request(), s.response()
+		addExchangeWords(&p.words, s, request)
 	}
 	c.plain = len(p.facts) + len(p.bodies)
 	c.seen, c.words = p.filter(&p.seen), p.filter(&p.words)
@@ -172,6 +192,9 @@ func appendBody(b, body []byte, shared int) []byte {
 func commonPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	i := 0
+	for i+1024 <= n && [1024]byte(a[i:]) == [1024]byte(b[i:]) {
+		i += 1024
+	}
 	for i+64 <= n && [64]byte(a[i:]) == [64]byte(b[i:]) {
 		i += 64
 	}
@@ -224,7 +247,7 @@ func openFacts(data []byte, n int) ([]slot, error) {
 	}
 	out := make([]slot, n)
 	for i, row := range rows {
-		out[i] = slot{new(store.Exchange), row}
+		out[i] = slot{x: new(store.Exchange), row: row}
 		if err := json.Unmarshal(row, out[i].x); err != nil {
 			return nil, fmt.Errorf("%w: %v", errDamaged, err)
 		}

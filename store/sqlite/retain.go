@@ -132,7 +132,7 @@ func (s *Store) judged(ctx context.Context, x *store.Exchange) (bool, error) {
 func (s *Store) replace(ctx context.Context, c held, slots []slot, kept int64) error {
 	var next *chunk
 	if len(slots) > 0 {
-		next = new(packer).pack(slots)
+		next = new(packer).pack(share(slots))
 	}
 	return s.log.change(ctx, quiet, func(ctx context.Context, w *writer) error {
 		if err := dropWhole(ctx, w, c); err != nil || next == nil {
@@ -207,7 +207,7 @@ func (s *Store) mergeApp(ctx context.Context, app int64) (bool, error) {
 		}
 		all = append(all, slots...)
 	}
-	next := new(packer).pack(all)
+	next := new(packer).pack(share(all))
 	err = s.log.change(ctx, quiet, func(ctx context.Context, w *writer) error {
 		for _, c := range cs {
 			if err := dropWhole(ctx, w, c); err != nil {
