@@ -43,7 +43,6 @@ type call struct {
 	given   string // the rules for this unit, and those withheld, as the headers have them
 	holdout string
 	block   string
-	patched []byte
 	tokens  float64 // estimated of this call
 
 	alias  *alias
@@ -94,11 +93,8 @@ func (g *Gateway) serve(ctx *fasthttp.RequestCtx, cfg *config, path, rel, query 
 }
 
 func (c *call) reset(g *Gateway, cfg *config, ctx *fasthttp.RequestCtx, path, rel, query string) {
-	turns, patched, tries := c.turns[:0], c.patched[:0], c.tries[:0]
-	if cap(patched) > keepBuffer {
-		patched = nil
-	}
-	*c = call{g: g, cfg: cfg, req: c.req, buf: c.buf, turns: turns, patched: patched, tries: tries}
+	turns, tries := c.turns[:0], c.tries[:0]
+	*c = call{g: g, cfg: cfg, req: c.req, buf: c.buf, turns: turns, tries: tries}
 	c.start = time.Now()
 	c.rel, c.query = rel, query
 	c.api, c.named = wire.APIOf(path)
@@ -114,9 +110,6 @@ func (c *call) reset(g *Gateway, cfg *config, ctx *fasthttp.RequestCtx, path, re
 	}
 	c.start = c.x.Time
 }
-
-// keepBuffer is how large a buffer may be to wait for the next call.
-const keepBuffer = 64 << 10
 
 // admit finds the app and holds it to its limits.
 func (c *call) admit(ctx *fasthttp.RequestCtx) *Error {

@@ -255,6 +255,6 @@ func (c *call) finish(o store.Outcome) {
 		c.app.inFlight.Add(-1)
 		c.g.inFlight.Add(-1)
 	}
-	*c = call{req: c.req, buf: c.buf, turns: c.turns, patched: c.patched, tries: c.tries, closed: true}
+	*c = call{req: c.req, buf: c.buf, turns: c.turns, tries: c.tries, closed: true}
 	callPool.Put(c)
 }

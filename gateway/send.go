@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -62,12 +63,18 @@ func (c *call) send(ctx *fasthttp.RequestCtx) *Error {
 // once more with the client's own bytes; if that is taken, the block was at fault
 // and the target gets none for a while.
 func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error {
+	buf := patches.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= keepPatch {
+			patches.Put(buf)
+		}
+	}()
 	block, d := c.block, &c.x.Decision
 	d.Observed, d.Resent = c.app.Rules == Observe, false // as it was for the target before
 	if block != "" && u.mute.has(t.Model, c.start) {
 		block, d.Observed = "", true
 	}
-	body, injected := c.patch(u, t, block)
+	body, injected := c.patch(buf, u, t, block)
 	if e := c.exchange(ctx, u, t, body); e != nil {
 		return e
 	}
@@ -78,7 +85,7 @@ func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error 
 	c.drop()
 	c.g.metrics.retries.WithLabelValues("without_rules").Inc()
 	d.Resent = true
-	body, _ = c.patch(u, t, "")
+	body, _ = c.patch(buf, u, t, "")
 	if e := c.exchange(ctx, u, t, body); e != nil {
 		return e
 	}
@@ -89,9 +96,16 @@ func (c *call) try(ctx *fasthttp.RequestCtx, u *upstream, t rules.Share) *Error 
 	return nil
 }
 
+// patches are buffers for patched bodies, which are needed until they are sent: a
+// stream that goes on for minutes holds none.
+var patches = sync.Pool{New: func() any { return new([]byte) }}
+
+// keepPatch is how large a buffer may be to wait for the next call.
+const keepPatch = 1 << 20
+
 // patch returns the bytes to send: the client's own unless an alias renames the
-// model or a block is injected.
-func (c *call) patch(u *upstream, t rules.Share, block string) (body []byte, injected bool) {
+// model or a block is injected; then they are in buf.
+func (c *call) patch(buf *[]byte, u *upstream, t rules.Share, block string) (body []byte, injected bool) {
 	if !c.parsed {
 		return c.body, false
 	}
@@ -103,14 +117,14 @@ func (c *call) patch(u *upstream, t rules.Share, block string) (body []byte, inj
 		return c.body, false
 	}
 	p := wire.Patch{Model: model, Block: block, Placement: u.Placement}
-	out, err := c.req.Patch(c.patched[:0], c.body, p)
+	out, err := c.req.Patch((*buf)[:0], c.body, p)
 	if errors.Is(err, wire.ErrNoPlace) {
 		c.x.Decision.Observed, block = true, ""
 	}
 	if len(out) == 0 { // any other error: the client's bytes, as they are
 		return c.body, false
 	}
-	c.patched = out
+	*buf = out
 	return out, block != ""
 }
 

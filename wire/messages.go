@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"strconv"
+	"unicode/utf8"
 )
 
 var roleUser = []byte("user") // never written to
@@ -88,8 +89,21 @@ func (r *Request) systemMessage(b []byte, m message, role []byte) {
 	if r.place.system.hi == 0 {
 		r.place.system = m
 	}
-	r.scratch.system = append(r.scratch.system, at)
 	r.open(role, r.kept(at))
+	r.scratch.system = append(r.scratch.system, r.head(at))
+}
+
+// head gives up what a text that was collected last has beyond MaxSystemBytes.
+func (r *Request) head(at span) span {
+	if at.hi-at.lo <= MaxSystemBytes {
+		return at
+	}
+	at.hi = at.lo + MaxSystemBytes
+	for at.hi > at.lo && !utf8.RuneStart(r.scratch.text[at.hi]) {
+		at.hi--
+	}
+	r.scratch.text = r.scratch.text[:at.hi]
+	return at
 }
 
 func (r *Request) userMessage(b []byte, m message) {
@@ -243,7 +257,7 @@ func (r *Request) topText(b []byte) {
 	sc.top = mix(0, r.kept(at))
 	sc.system = append(sc.system, span{})
 	copy(sc.system[1:], sc.system)
-	sc.system[0] = at
+	sc.system[0] = r.head(at)
 }
 
 // prompts reads the prompt of Completions: one text, or several that are

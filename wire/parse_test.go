@@ -131,6 +131,30 @@ func TestRequest_Strict(t *testing.T) {
 	check(`"tool_choice":"required"`, true)
 }
 
+// Of a long system text only the beginning is kept, in whole characters; what else
+// is read is not touched, and the opening knows all of it.
+func TestParse_LongSystem(t *testing.T) {
+	long := strings.Repeat("é", MaxSystemBytes) // twice as many bytes
+	for _, c := range []struct {
+		api  API
+		body string
+	}{
+		{Chat, `{"messages":[{"role":"system","content":"x%s"},{"role":"system","content":"s"},{"role":"user","content":"q"}],"user":"u"}`},
+		{Chat, `{"messages":[{"role":"system","content":[{"type":"text","text":"x%s"}]},{"role":"system","content":"s"},{"role":"user","content":"q"}],"user":"u"}`},
+		{Responses, `{"instructions":"x%s","input":[{"role":"system","content":"s"},{"role":"user","content":"q"}],"user":"u"}`},
+	} {
+		r := mustParse(t, c.api, strings.Replace(c.body, "%s", long, 1))
+		want := "x" + long[:MaxSystemBytes-2]
+		if len(r.System) != 2 || r.System[0] != want || r.System[1] != "s" || len(r.Turns) != 1 || r.Turns[0].Text != "q" || r.User != "u" {
+			t.Errorf("%s: %d system texts, the first of %d bytes, want %d; turns %v, user %q", c.body, len(r.System), len(r.System[0]), len(want), r.Turns, r.User)
+		}
+		other := mustParse(t, c.api, strings.Replace(c.body, "%s", long+"!", 1))
+		if other.Opening == r.Opening {
+			t.Errorf("%s: the end of the text is not in the opening", c.body)
+		}
+	}
+}
+
 func TestParse_Opening(t *testing.T) {
 	opening := func(api API, body string) uint64 { t.Helper(); return mustParse(t, api, body).Opening }
 	one := opening(Chat, `{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"}]}`)

@@ -34,6 +34,10 @@ const (
 	User                    // start of the last user message
 )
 
+// MaxSystemBytes is how much is kept of one text in Request.System: as much as
+// tells steps apart (rules/match looks no further). The rest is in Opening's hash.
+const MaxSystemBytes = 16 << 10
+
 // Request is what Heed reads in a client's request. Strings are copies of decoded
 // text; the offsets that Patch needs are private. It does not keep the body.
 type Request struct {
@@ -43,7 +47,7 @@ type Request struct {
 	Stream     bool     //
 	User       string   // `user`, `safety_identifier` or Anthropic's metadata.user_id; "" when absent
 	PreviousID string   // Responses: previous_response_id
-	System     []string // text of system and developer messages, `instructions`, `system` blocks, in order
+	System     []string // text of system and developer messages, `instructions`, `system` blocks, in order; each at most MaxSystemBytes
 	Turns      []Turn   // messages of role user, in order
 	Opening    uint64   // hash of the messages up to and with the first user message (for the unit)
 	Tools      []string // names of the tools offered, in order
