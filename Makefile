@@ -1,7 +1,7 @@
 # Everything that a developer runs. `make test` is what CI runs.
 GO ?= go
 
-.PHONY: test lint bench fuzz soak test-sdk deps
+.PHONY: test lint cross bench fuzz soak test-sdk deps
 
 test: deps lint   ## every test with the race detector, the whole program and a browser included
 	CI=$(CI) $(GO) test -race -timeout 15m ./...
@@ -10,6 +10,13 @@ lint:             ## gofmt, vet, staticcheck (pinned in go.mod)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+cross:            ## builds heed for other systems, without a C compiler, and vets what only they see (tests need a Unix)
+	@for to in darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64; do echo "$$to"; \
+	  export CGO_ENABLED=0 GOOS=$${to%/*} GOARCH=$${to#*/}; \
+	  $(GO) build -o /dev/null ./cmd/heed || exit 1; \
+	  case $$to in windows/*) ;; *) $(GO) vet ./gateway ./store ./store/redis || exit 1;; esac; \
+	done
 
 deps:             ## gcc for -race, curl, redis-server, chromium: installs what is missing, or says what to install
 	@sh configs/deps.sh
@@ -29,5 +36,5 @@ test-sdk:         ## official JavaScript clients (Node 20 or newer, npm) against
 	$(GO) build -o bin/heed ./cmd/heed
 	HEED_BIN=$(CURDIR)/bin/heed node --test --test-concurrency=1 cmd/heed/sdk
 
-soak: deps        ## long suites: 300 kill cycles and the like
+soak: deps        ## long suites: 300 kill cycles, HEED_SOAK_TIME (default 30m) of mixed load, and the like
 	HEED_SOAK=1 $(GO) test -timeout 3h -count 1 ./...
