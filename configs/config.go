@@ -43,6 +43,9 @@ type Limits struct {
 	Queue       Size `yaml:"record_queue"`    // exchanges waiting for the log; default 64MiB
 	InFlight    int  `yaml:"in_flight"`       // calls at once; default 10000
 	Connections int  `yaml:"connections"`     // of clients; default 20000
+
+	Request time.Duration `yaml:"request_timeout"` // for a request's head, and each further part of its body; default 30s
+	Send    time.Duration `yaml:"send_timeout"`    // for a client to take what it is sent; default 30s
 }
 
 // Admin is the listener for people who decide.
@@ -76,11 +79,15 @@ type Upstream struct {
 	APIVersion string        `yaml:"api_version"` // azure
 	Placement  string        `yaml:"placement"`   // system (default), tail, user
 	Connect    time.Duration `yaml:"connect_timeout"`
+	TLS        time.Duration `yaml:"tls_timeout"`
+	Write      time.Duration `yaml:"write_timeout"`
 	FirstByte  time.Duration `yaml:"first_byte_timeout"`
 	Idle       time.Duration `yaml:"idle_timeout"`
 	Total      time.Duration `yaml:"total_timeout"`
-	CAFile     string        `yaml:"ca_file"`         // PEM roots to trust besides the system's
-	MaxConns   int           `yaml:"max_connections"` // at once; default 2048
+	Failures   int           `yaml:"breaker_failures"` // connection failures in a row after which calls are refused at once; default 5, -1 never
+	Pause      time.Duration `yaml:"breaker_pause"`    // until one call finds out again; default 5s
+	CAFile     string        `yaml:"ca_file"`          // PEM roots to trust besides the system's
+	MaxConns   int           `yaml:"max_connections"`  // at once; default 2048
 }
 
 // Model is a model alias: the name that clients ask for.
@@ -170,6 +177,8 @@ func (c *Config) fill() {
 	def(&l.Queue, 64<<20)
 	def(&l.InFlight, 10_000)
 	def(&l.Connections, 20_000)
+	def(&l.Request, 30*time.Second)
+	def(&l.Send, 30*time.Second)
 	def(&c.Admin.Listen, "127.0.0.1:8081")
 	def(&c.Store.Path, "./heed-data")
 	def(&c.Store.Retention, 30*24*time.Hour)
@@ -191,10 +200,14 @@ func (c *Config) fill() {
 		def(&u.Kind, "openai")
 		def(&u.Placement, "system")
 		def(&u.Connect, 3*time.Second)
+		def(&u.TLS, 5*time.Second)
+		def(&u.Write, 30*time.Second)
 		def(&u.FirstByte, 10*time.Minute)
 		def(&u.Idle, 2*time.Minute)
 		def(&u.Total, time.Hour)
 		def(&u.MaxConns, 2048)
+		def(&u.Failures, 5)
+		def(&u.Pause, 5*time.Second)
 	}
 	for _, m := range c.Models.All() {
 		if m == nil {

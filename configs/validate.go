@@ -68,6 +68,13 @@ func (c *Config) checkListeners(v *validation) {
 	if u := c.Gateway.PublicURL; u != "" {
 		v.url("gateway.public_url", u)
 	}
+	l := c.Gateway.Limits
+	v.notNegative("gateway.token_ttl", int64(c.Gateway.TokenTTL))
+	v.notNegative("gateway.grace", int64(c.Gateway.Grace))
+	v.notNegative("gateway.limits.in_flight", int64(l.InFlight))
+	v.notNegative("gateway.limits.connections", int64(l.Connections))
+	v.notNegative("gateway.limits.request_timeout", int64(l.Request))
+	v.notNegative("gateway.limits.send_timeout", int64(l.Send))
 	if !Loopback(c.Gateway.Listen) && !c.Gateway.Open && c.hasProviderKey() && !c.hasAppKeys() {
 		v.addf("gateway.listen: %s is reachable from other machines, an upstream has an api_key, and no app has keys: anybody could spend it. "+
 			"Give apps.<name>.keys, listen on 127.0.0.1, or set gateway.open: true", c.Gateway.Listen)
@@ -159,6 +166,21 @@ func (v *validation) upstream(at string, u *Upstream) {
 	v.url(at+".base_url", u.BaseURL)
 	v.oneOf(at+".kind", u.Kind, "openai", "azure", "anthropic")
 	v.oneOf(at+".placement", u.Placement, "system", "tail", "user")
+	v.notNegative(at+".connect_timeout", int64(u.Connect))
+	v.notNegative(at+".tls_timeout", int64(u.TLS))
+	v.notNegative(at+".write_timeout", int64(u.Write))
+	v.notNegative(at+".first_byte_timeout", int64(u.FirstByte))
+	v.notNegative(at+".idle_timeout", int64(u.Idle))
+	v.notNegative(at+".total_timeout", int64(u.Total))
+	v.notNegative(at+".breaker_pause", int64(u.Pause))
+	v.notNegative(at+".max_connections", int64(u.MaxConns))
+}
+
+// notNegative refuses what is below 0; 0 is the default.
+func (v *validation) notNegative(at string, n int64) {
+	if n < 0 {
+		v.addf("%s: below 0", at)
+	}
 }
 
 func (v *validation) model(at string, m *Model, ups *Ordered[Upstream]) {
@@ -199,6 +221,9 @@ func (v *validation) app(at string, a *App, keys map[Secret]string) {
 	v.oneOf(at+".bodies", a.Bodies, "full", "redacted", "none")
 	v.oneOf(at+".approval", a.Approval, "manual", "auto")
 	v.share(at+".holdout", a.Holdout, 0.5)
+	v.notNegative(at+".in_flight", int64(a.InFlight))
+	v.notNegative(at+".requests_per_minute", int64(a.RequestsMinute))
+	v.notNegative(at+".tokens_per_minute", int64(a.TokensMinute))
 	for i, k := range a.Keys {
 		if hash, ok := strings.CutPrefix(k.Reveal(), "sha256:"); ok {
 			if b, err := hex.DecodeString(hash); err != nil || len(b) != 32 {

@@ -22,7 +22,7 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 	l := c.Gateway.Limits
 	o := gateway.Options{
 		Listen: c.Gateway.Listen, PublicURL: c.Gateway.PublicURL, Open: c.Gateway.Open, TokenTTL: c.Gateway.TokenTTL,
-		Limits: gateway.Limits{Body: int64(l.Body), BytesHeld: int64(l.BytesHeld), InFlight: l.InFlight, Connections: l.Connections},
+		Limits: gateway.Limits{Body: int64(l.Body), BytesHeld: int64(l.BytesHeld), InFlight: l.InFlight, Connections: l.Connections, Head: l.Request, Send: l.Send},
 	}
 	o.Queue.MaxBytes = int64(l.Queue)
 	o.Telemetry = gateway.Telemetry{Endpoint: c.Telemetry.Endpoint, Service: c.Telemetry.Service, Headers: map[string]gateway.Secret{}}
@@ -33,7 +33,8 @@ func gatewayOptions(c *configs.Config) (gateway.Options, error) {
 		o.Upstreams = append(o.Upstreams, gateway.Upstream{
 			Name: name, Kind: gateway.Kind(u.Kind), BaseURL: u.BaseURL, APIKey: gateway.Secret(u.APIKey), APIVersion: u.APIVersion,
 			Placement: placements[u.Placement], CAFile: u.CAFile, MaxConns: u.MaxConns,
-			Timeouts: gateway.Timeouts{Connect: u.Connect, FirstByte: u.FirstByte, Idle: u.Idle, Total: u.Total},
+			Timeouts: gateway.Timeouts{Connect: u.Connect, TLS: u.TLS, Write: u.Write, FirstByte: u.FirstByte, Idle: u.Idle, Total: u.Total},
+			Breaker:  gateway.Breaker{Failures: u.Failures, Pause: u.Pause},
 		})
 	}
 	o.Prices = map[string]gateway.Price{}

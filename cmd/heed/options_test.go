@@ -4,8 +4,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"heed/configs"
+	"heed/gateway"
 )
 
 // What the documented configuration says reaches the gateway.
@@ -28,6 +30,15 @@ func TestGatewayOptions(t *testing.T) {
 	}
 	if p := o.Prices["gpt-4o-mini"]; p.Input != 0.15 || p.Cached == nil || *p.Cached != 0.075 || p.Output != 0.6 {
 		t.Errorf("got price %+v", p)
+	}
+	if got, want := o.Upstreams[0].Timeouts, (gateway.Timeouts{
+		Connect: 3 * time.Second, TLS: 5 * time.Second, Write: 30 * time.Second,
+		FirstByte: 10 * time.Minute, Idle: 2 * time.Minute, Total: time.Hour,
+	}); got != want || o.Upstreams[0].Breaker != (gateway.Breaker{Failures: 5, Pause: 5 * time.Second}) {
+		t.Errorf("got timeouts %+v, want %+v; breaker %+v", got, want, o.Upstreams[0].Breaker)
+	}
+	if l := o.Limits; l.Head != 30*time.Second || l.Send != 30*time.Second || l.InFlight != 10_000 {
+		t.Errorf("got limits %+v", l)
 	}
 	if got := o.Apps[0].QueryPath; got != "messages.-1.content.question" {
 		t.Errorf("got query path %q", got)
