@@ -1,6 +1,9 @@
 package match
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // vectors are the unit vectors of texts, by feature.
 type vectors struct {
@@ -44,6 +47,43 @@ func (v *vectors) dense() {
 		}
 	}
 	v.renumber(number)
+	v.strongest(clusterFeatures)
+}
+
+// subset returns the vectors of some of the texts.
+func (v *vectors) subset(texts []int32) *vectors {
+	out := &vectors{feats: v.feats}
+	for _, t := range texts {
+		out.start = append(out.start, int32(len(out.feat)))
+		fs, xs := v.text(int(t))
+		out.feat, out.value = append(out.feat, fs...), append(out.value, xs...)
+	}
+	out.start = append(out.start, int32(len(out.feat)))
+	return out
+}
+
+// strongest keeps the n features of each text that weigh most.
+func (v *vectors) strongest(n int) {
+	out := int32(0)
+	var sorted []float32
+	for t := range len(v.start) - 1 {
+		from, to := v.start[t], v.start[t+1]
+		v.start[t] = out
+		least := float32(0)
+		if int(to-from) > n {
+			sorted = append(sorted[:0], v.value[from:to]...)
+			slices.Sort(sorted)
+			least = sorted[len(sorted)-n]
+		}
+		for i := from; i < to; i++ {
+			if v.value[i] >= least {
+				v.feat[out], v.value[out] = v.feat[i], v.value[i]
+				out++
+			}
+		}
+	}
+	v.start[len(v.start)-1] = out
+	v.feat, v.value = v.feat[:out], v.value[:out]
 }
 
 // renumber replaces features by number-1 and drops those with number 0.
@@ -76,7 +116,10 @@ type clusters struct {
 	near     []float32 // cosine with it
 }
 
-const clusterRounds = 8
+const (
+	clusterRounds   = 5
+	clusterFeatures = 24 // of a text; more cost time and part topics no better
+)
 
 // cluster groups the texts by spherical k-means. The start is drawn by k-means++
 // with a fixed seed: the same texts give the same groups.
@@ -178,4 +221,15 @@ func (v *vectors) update(c *clusters) {
 	for i := range c.centroid {
 		c.centroid[i] *= norm[i%c.k]
 	}
+}
+
+// groups are the first n texts by cluster.
+func (c *clusters) groups(n int) [][]int32 {
+	out := make([][]int32, c.k)
+	for t, k := range c.of[:n] {
+		if k >= 0 {
+			out[k] = append(out[k], int32(t))
+		}
+	}
+	return out
 }

@@ -18,6 +18,7 @@ type Index struct {
 	threshold float32
 	chosen    bool    // the threshold is the caller's
 	reject    float32 // weight of "no rule"
+	ownTick   float32 // weight of counterexamples against their own rule, beside that against others
 	trust     float32 // weight of the warm scores beside the cold ones
 }
 
@@ -44,6 +45,7 @@ type class struct {
 	logExamples float32    // log2 of the number of examples
 	yield       float32    // weight of clusters of other traffic against a rule
 	base        [4]float32 // baselines of the word, gram, soft word and soft gram likelihoods
+	bare        bool       // no comment says when it applies
 	warm        bool       // has soft counts
 	sources     []uint32
 	partition   string
@@ -142,6 +144,7 @@ func newBuilder(stats *Stats) *builder {
 	b.ix.trust = stats.trust()
 	b.ix.threshold = coldModel.threshold + b.ix.trust*(warmModel.threshold-coldModel.threshold)
 	b.ix.reject = 1
+	b.ix.ownTick = exp32(strayDiscount - tickDiscount - b.ix.trust*(tickDiscountWarm-tickDiscount))
 	return b
 }
 
@@ -323,6 +326,7 @@ func (b *builder) end(c class, examples int, comment float32, soft *softClass) {
 	}
 	c.logExamples = log32(float32(max(examples, 1))) / math.Ln2
 	c.examples = examples
+	c.bare = comment == 0
 	c.yield = exp32(-fewDiscount / float32(max(examples, 1)))
 	n := uint32(len(b.ix.classes))
 	for _, e := range b.touched {

@@ -44,9 +44,17 @@ var warmModel = model{
 		scoreSoftWord: -0.350, scoreSoftGram: -0.519, scoreSoftCent: 2.153},
 	reject:    5.024,
 	length:    -0.488,
-	threshold: 0.356,
+	threshold: 0.26, // 0.356 in the study, which had no rivals in the denominator
 	softCent:  0.7,
 }
+
+// A rule of which no comment says when it applies has no comment score; that is no
+// evidence against it, as a score of zero would be where there is a comment. These
+// make up for a part of it.
+const (
+	bareCold = 0.6
+	bareWarm = 0.3
+)
 
 // trustMass is how many logged requests a rule must have been believed to apply
 // to, on average over the rules, for what they taught to weigh half: below, the

@@ -11,16 +11,17 @@ import (
 const (
 	rivalExamples  = 4    // as how many examples a cluster's mean counts
 	rivalMass      = 11   // and with soft counts
-	manyTicks      = 12   // counterexamples a rule that halve the clusters: what people say is better
+	manyTicks      = 30   // counterexamples a rule that halve the clusters: what people say is better
 	rivalShare     = 0.75 // of the requests believed to be a rule's, that make a rival by default
-	maxRivals      = 200  // more cost recall and time
+	maxRivals      = 200  // before taken clusters are split; more cost recall and time
 	claimedCluster = 0.3  // mean probability of one rule at which a cluster counts as the rule's
 	sameTick       = 0.25 // cosine at which counterexamples of a rule are about the same
 )
 
 // rivals clusters the queries and returns those clusters in which no rule's
 // example falls, and that no rule claims by its examples; a counterexample in it
-// makes a cluster a rival in spite of the claim.
+// makes a cluster a rival in spite of the claim. Of the others those parts are
+// returned that probably belong to no rule.
 func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	if k == 0 {
 		k = t.countRivals(cold, scopes)
@@ -44,16 +45,14 @@ func (t *trainer) rivals(cold *Index, scopes []Scope, k int) []softClass {
 	for i, claimed := range c.claimed(cold, t.queries) {
 		taken[i] = taken[i] || claimed && !ticked[i]
 	}
-	members := make([][]belief, c.k)
-	for q, of := range c.of[:len(t.queries)] {
-		if of >= 0 && !taken[of] {
-			members[of] = append(members[of], belief{int32(q), 1})
-		}
-	}
+	f := t.newRefining(cold, scopes)
 	var out []softClass
-	for _, m := range members {
-		if len(m) > 0 {
-			out = append(out, t.mean(softClass{examples: rivalExamples}, m))
+	for i, texts := range c.groups(ticks) {
+		switch {
+		case !taken[i]:
+			out = f.rival(out, texts)
+		case len(texts) >= 2*f.size:
+			out = f.split(out, v, texts)
 		}
 	}
 	return out

@@ -19,13 +19,12 @@ const maxCandidates = 16
 // rule's; more so to a rule with few examples, by fewDiscount over their number,
 // since those show little of what is the rule's.
 const (
-	tickDiscount  = 0.8
-	strayDiscount = 2
-	rivalDiscount = 0.5
-	fewDiscount   = 2
+	tickDiscount     = 0.8
+	tickDiscountWarm = 1.5 // with clusters, which take the same requests
+	strayDiscount    = 2
+	rivalDiscount    = 1.2
+	fewDiscount      = 2
 )
-
-var ownTick = exp32(strayDiscount - tickDiscount)
 
 const maxMargin = 40 // keeps exp finite
 
@@ -202,7 +201,7 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		for j := range cands {
 			switch b := &ix.classes[cands[j].class]; {
 			case b.rule < 0 && b.owner == a.rule:
-				total += cands[j].weight * ownTick
+				total += cands[j].weight * ix.ownTick
 			case b.rule < 0 && b.owner < 0:
 				total += cands[j].weight * ix.reject * a.yield
 			case i == j || b.competes(a):
@@ -283,6 +282,10 @@ func (ix *Index) margin(c *class, a *accumulator, s *scratch) float32 {
 	}
 	x[scoreSoftWord], x[scoreSoftGram], x[scoreSoftCent] = 0, 0, 0
 	cold := coldModel.margin(&x, c.logExamples, len(s.tokens))
+	if c.bare && c.rule >= 0 {
+		cold += bareCold
+		warm += bareWarm
+	}
 	if !c.warm {
 		return cold
 	}
