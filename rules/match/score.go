@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// MaxHits is how many rules one request gets at most.
-const MaxHits = 3
+// MaxHits is how many rules one request gets at most, over its clauses.
+const MaxHits = 6
 
 // maxCandidates is how many classes the decision weighs against each other.
 const maxCandidates = 16
@@ -35,6 +35,7 @@ type Buffer struct {
 	acc     []accumulator // by class
 	cands   [maxCandidates]candidate
 	hits    [MaxHits]Hit
+	union   [MaxHits]Hit
 }
 
 // accumulator adds up one class's scores; the last element fills half a cache
@@ -56,6 +57,15 @@ type candidate struct {
 // The hits are valid until buf is used again; buf must not be nil. Match does not
 // allocate once buf has seen requests of that size and their words.
 func (ix *Index) Match(query string, eligible func(rule int) bool, buf *Buffer) []Hit {
+	hits := ix.matchOne(query, eligible, buf)
+	if len(query) > maxClauseBytes {
+		return hits
+	}
+	return ix.addClauses(query, hits, eligible, buf)
+}
+
+// matchOne returns the rules that a text as a whole calls for.
+func (ix *Index) matchOne(query string, eligible func(rule int) bool, buf *Buffer) []Hit {
 	n := ix.weigh(query, eligible, buf)
 	if n == 0 {
 		return nil
