@@ -70,8 +70,9 @@ func finish(h uint64, s space) uint32 {
 
 // token is a run of letters and digits of one kind of script.
 type token struct {
-	start, end int32 // in scratch.runes
-	dense      bool  // a script written without spaces
+	start, end int32  // in scratch.runes
+	dense      bool   // a script written without spaces
+	word       uint16 // its place among the distinct words, once known
 	hash       uint64
 }
 
@@ -219,14 +220,20 @@ func (s *scratch) addWords() {
 }
 
 // addPieces adds the bigrams and grams of the tokens; where s.kept is not empty,
-// the grams of kept words alone.
+// those of kept words alone.
 func (s *scratch) addPieces() {
-	last := uint64(finish(hashByte(hashSeed, '^'), spaceWord))
+	last, lastKept := uint64(finish(hashByte(hashSeed, '^'), spaceWord)), true
 	for i := range s.tokens {
 		t := &s.tokens[i]
+		kept := true
 		if !t.dense {
+			t.word = s.find(uint32(t.hash))
+			kept = len(s.kept) == 0 || s.kept[t.word]
+		}
+		if !t.dense && (kept || lastKept) {
 			s.add(finish((last<<32|t.hash&math.MaxUint32)*hashPrime, spaceBigram), spaceBigram, 0)
 		}
+		lastKept = kept
 		last = t.hash & math.MaxUint32
 	}
 	first := len(s.feats)
@@ -278,7 +285,7 @@ func (s *scratch) denseGrams(t *token) {
 func (s *scratch) tokenGrams(t *token) {
 	run := s.runes[t.start:t.end]
 	n := len(run) + 2
-	word := s.find(uint32(t.hash))
+	word := t.word
 	if len(s.kept) > 0 && !s.kept[word] {
 		return
 	}
