@@ -10,13 +10,15 @@ import (
 	"heed/rules"
 )
 
-// EvidenceCalls is the evidence from which a rule is said to help or to harm:
-// 1/0.025, so that over all looks a rule without any effect is called either in at
-// most one case of twenty. GuardCalls is the same for the sources that a rule is
-// not judged by: 1/0.005, so that several sources do not add up to many alarms.
+// EvidenceCalls is the evidence from which a rule is said to help or to harm by
+// units at the same time: 1/0.02, which with BeforeCalls makes 0.025, so that over
+// all looks a rule without any effect is called either in at most one case of
+// twenty. GuardCalls is the same for the sources that a rule is not judged by:
+// 1/0.004, with BeforeGuardCalls 0.005, so that several sources do not add up to
+// many alarms.
 const (
-	EvidenceCalls = 40
-	GuardCalls    = 200
+	EvidenceCalls = 50
+	GuardCalls    = 250
 )
 
 // Limits of what EffectOf reads.
@@ -41,11 +43,12 @@ type Effect struct {
 	Why       string       `json:"why"`       // the verdict's figures in one sentence
 	Exchanges int          `json:"exchanges"` // in scope, both arms
 	Withheld  int          `json:"withheld"`
-	Units     int          `json:"units"`    // that these belong to
-	Expected  float64      `json:"expected"` // units that should have got the rule, by the recorded propensities
-	Treated   int          `json:"treated"`  // and that did
-	Mismatch  float64      `json:"mismatch"` // always-valid p-value of that; below rules.MismatchAlpha something is wrong with the assignment
-	Sources   []Estimate   `json:"sources"`  // check, rating, failure, as far as there are any
+	Units     int          `json:"units"`              // that these belong to
+	Expected  float64      `json:"expected"`           // units that should have got the rule, by the recorded propensities
+	Treated   int          `json:"treated"`            // and that did
+	Mismatch  float64      `json:"mismatch"`           // always-valid p-value of that; below rules.MismatchAlpha something is wrong with the assignment
+	Sources   []Estimate   `json:"sources"`            // check, rating, failure, as far as there are any
+	Baseline  *Baseline    `json:"baseline,omitempty"` // how it was before the rule
 	Tokens    *TokenEffect `json:"tokens,omitempty"`
 }
 
@@ -54,12 +57,13 @@ type Verdict string
 
 // Verdicts.
 const (
-	Helps      Verdict = "helps"
-	Harms      Verdict = "harms"
-	NotProven  Verdict = "not proven" // of a rule: after ProvenWithin units
-	Collecting Verdict = "collecting" // too few units so far
-	NoHoldout  Verdict = "no holdout" // every unit got the same: nothing to compare
-	Unhealthy  Verdict = "unhealthy"  // the arms are not as drawn, so a benefit is not believed
+	Helps       Verdict = "helps" // compared at the same time
+	Harms       Verdict = "harms"
+	HelpsBefore Verdict = "helps, compared with before" // until units at the same time say so too
+	NotProven   Verdict = "not proven"                  // of a rule: after ProvenWithin units
+	Collecting  Verdict = "collecting"                  // too few units so far
+	NoHoldout   Verdict = "no holdout"                  // every unit got the same: nothing to compare
+	Unhealthy   Verdict = "unhealthy"                   // the arms are not as drawn, so a benefit is not believed
 )
 
 // Estimate is the effect by one source of judgement. Every unit counts once, with
@@ -67,19 +71,20 @@ const (
 // ten answers to one person are one draw, and whether there are ten may be the
 // rule's doing.
 type Estimate struct {
-	Source      string  `json:"source"` // check, rating, failure
-	Treated     int     `json:"treated"`
-	Control     int     `json:"control"`
-	TreatedMean float64 `json:"treated_mean"` // share of good outcomes
-	ControlMean float64 `json:"control_mean"`
-	Difference  float64 `json:"difference"` // weighted by propensity, so it may differ from that of the means
-	Low         float64 `json:"low"`        // 95 %, at all times at once
-	High        float64 `json:"high"`
-	Better      float64 `json:"better"`   // evidence that the rule helps
-	Worse       float64 `json:"worse"`    // and that it harms
-	Enough      float64 `json:"enough"`   // evidence that decides: EvidenceCalls for what judges the rule, else GuardCalls
-	Mismatch    float64 `json:"mismatch"` // as of Effect, of the units judged: below, one arm is judged more often
-	Verdict     Verdict `json:"verdict"`  // Helps, Harms or NotProven
+	Source      string   `json:"source"` // check, rating, failure
+	Treated     int      `json:"treated"`
+	Control     int      `json:"control"`
+	TreatedMean float64  `json:"treated_mean"` // share of good outcomes
+	ControlMean float64  `json:"control_mean"`
+	Difference  float64  `json:"difference"` // weighted by propensity, so it may differ from that of the means
+	Low         float64  `json:"low"`        // 96 %, at all times at once; with Before's 99 % together 95 %
+	High        float64  `json:"high"`
+	Better      float64  `json:"better"`           // evidence that the rule helps
+	Worse       float64  `json:"worse"`            // and that it harms
+	Enough      float64  `json:"enough"`           // evidence that decides: EvidenceCalls for what judges the rule, else GuardCalls
+	Mismatch    float64  `json:"mismatch"`         // as of Effect, of the units judged: below, one arm is judged more often
+	Verdict     Verdict  `json:"verdict"`          // Helps, Harms or NotProven
+	Before      *Earlier `json:"before,omitempty"` // the same against what was before; nil for ratings and without a baseline
 }
 
 // TokenEffect is what the rule does to the length of answers, in output tokens. It
@@ -96,7 +101,7 @@ type TokenEffect struct {
 // Harms returns the source by which the rule harms, "" when none says so.
 func (e *Effect) Harms() string {
 	for _, s := range e.Sources {
-		if s.Verdict == Harms {
+		if s.Verdict == Harms || s.Before != nil && s.Before.Verdict == Harms {
 			return s.Source
 		}
 	}
@@ -104,28 +109,9 @@ func (e *Effect) Harms() string {
 }
 
 // EffectOf computes the rule's effect from the log. It reads up to EffectExchanges
-// exchanges without bodies: a second for the most.
+// exchanges without bodies, and those before the rule: a second for the most.
 func EffectOf(ctx context.Context, s Store, app, rule string) (Effect, error) {
-	span, err := SpanOf(ctx, s, app, rule)
-	if err != nil {
-		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
-	}
-	t := NewTracker(rule).Within(span)
-	xs, err := inScope(ctx, s, app, t)
-	if err != nil {
-		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
-	}
-	for i := range slices.Backward(xs) {
-		t.add(&xs[i])
-	}
-	fs, err := t.judged(ctx, s, app)
-	if err != nil {
-		return Effect{}, fmt.Errorf("effect of rule %s: %w", rule, err)
-	}
-	for _, f := range slices.Backward(fs) {
-		t.Rating(f)
-	}
-	return t.Effect(), nil
+	return NewEffects(s).Of(ctx, app, rule)
 }
 
 // Span is the part of a rule's life that its effect is told of.
@@ -172,26 +158,27 @@ func SpanOf(ctx context.Context, s Store, app, rule string) (Span, error) {
 }
 
 // inScope reads what the tracker needs of the newest exchanges in scope, newest
-// first.
-func inScope(ctx context.Context, s Store, app string, t *Tracker) ([]tracked, error) {
+// first, and the first one of all, nil when there is none or when there are more.
+// It shows each to visit.
+func inScope(ctx context.Context, s Store, app string, t *Tracker, visit func(*Exchange)) (out []tracked, first *Exchange, err error) {
 	f := ExchangeFilter{App: app, Rule: t.rule, Since: t.span.Since, Limit: MaxPage}
-	var out []tracked
 	for len(out) < EffectExchanges {
 		xs, next, err := s.Exchanges(ctx, f)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, x := range xs {
+			visit(x)
 			if o, ok := t.look(x); ok {
-				out = append(out, o)
+				out, first = append(out, o), x
 			}
 		}
 		if next == "" {
-			break
+			return out, first, nil
 		}
 		f.After = next
 	}
-	return out, nil
+	return out, nil, nil
 }
 
 // judged reads the newest feedback that judges the rule, newest first.

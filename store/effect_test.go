@@ -21,6 +21,7 @@ type lab struct {
 	testing.TB
 	s    store.Store
 	rule rules.Rule
+	head rules.Head
 	rng  *rand.Rand
 	now  time.Time
 	n    int
@@ -34,7 +35,7 @@ func newLab(t testing.TB) *lab {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	l := &lab{TB: t, s: s, rng: rand.New(rand.NewPCG(2, 2)), now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
-	l.rule = rules.Rule{ID: rules.NewID(), Version: 1, App: "shop", State: rules.Active, Scope: rules.Scope{Always: true},
+	l.rule = rules.Rule{ID: "r_" + strings.Repeat("a", 26), Version: 1, App: "shop", State: rules.Active, Scope: rules.Scope{Always: true},
 		Action: `Mention "30 days".`, Checks: check.Compile(`Mention "30 days".`), Holdout: 0.5}
 	l.publish("add", rules.Operation{Kind: rules.Add, Rule: &l.rule})
 	return l
@@ -51,7 +52,7 @@ func (l *lab) publish(action string, op rules.Operation) {
 	if err != nil {
 		l.Fatal(err)
 	}
-	if _, err := l.s.Publish(ctx, "shop", head.Epoch, next, store.Audit{App: "shop", Time: l.now, Actor: "ann", Action: action, Ops: []rules.Operation{op}}); err != nil {
+	if l.head, err = l.s.Publish(ctx, "shop", head.Epoch, next, store.Audit{App: "shop", Time: l.now, Actor: "ann", Action: action, Ops: []rules.Operation{op}}); err != nil {
 		l.Fatal(err)
 	}
 }
@@ -61,7 +62,7 @@ func (l *lab) exchange(unit string, followed bool) *store.Exchange {
 	l.n++
 	l.now = l.now.Add(time.Second)
 	d := rules.RuleDecision{ID: l.rule.ID, Version: l.rule.Version, Score: 1, Propensity: 0.5, Withheld: rules.Point("arm", l.rule.ID, unit) < 0.5}
-	return &store.Exchange{ID: store.NewID(), App: "shop", Time: l.now, Status: 200, Outcome: store.OK,
+	return &store.Exchange{ID: store.NewID(), App: "shop", Time: l.now, Status: 200, Outcome: store.OK, Head: l.head,
 		Facts: rules.Facts{App: "shop", Unit: unit, Now: l.now}, Decision: rules.Decision{Rules: []rules.RuleDecision{d}},
 		Checks: []store.CheckResult{{Rule: l.rule.ID, Version: l.rule.Version, Followed: followed}},
 		Usage:  &wire.Usage{InputTokens: 50, OutputTokens: 100}}
@@ -128,7 +129,7 @@ func TestEffectOf_TellsFromTheLog(t *testing.T) {
 		tracker.Exchange(x)
 	}
 	one := tracker.Effect()
-	one.Versions = e.Versions
+	one.Versions, one.Baseline = e.Versions, e.Baseline
 	if !reflect.DeepEqual(one, e) {
 		t.Errorf("exchange by exchange %+v\nfrom the log %+v", one, e)
 	}

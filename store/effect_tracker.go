@@ -22,6 +22,8 @@ type Tracker struct {
 	ratio     rules.Ratio
 	sources   [3]rules.Effect // by sourceNames
 	tokens    rules.Amount
+	before    *Baseline
+	since     [3]struct{ with, without rules.Tally } // by sourceNames, of what was served like before
 }
 
 // sourceNames are the sources of an Effect. A rule is judged by its checks, or by
@@ -51,9 +53,16 @@ func (t *Tracker) Within(span Span) *Tracker {
 	return t
 }
 
+// Since makes the tracker, which saw nothing yet, compare with b too.
+func (t *Tracker) Since(b Baseline) *Tracker {
+	t.before = &b
+	return t
+}
+
 // tracked is what a tracker needs of an exchange.
 type tracked struct {
 	unit     string
+	served   served
 	decision rules.RuleDecision
 	known    uint8   // what of the following can be told
 	check    float64 // 1 followed
@@ -76,7 +85,7 @@ func (t *Tracker) look(x *Exchange) (o tracked, ok bool) {
 		}
 		return o, false
 	}
-	o = tracked{unit: x.Facts.Unit, decision: *d}
+	o = tracked{unit: x.Facts.Unit, served: servedOf(x), decision: *d}
 	if x.Outcome == Cancelled || x.Outcome == Refused {
 		return o, true
 	}
@@ -141,10 +150,10 @@ func (t *Tracker) add(o *tracked) {
 	}
 	t.chance = true
 	if o.known&byCheck != 0 {
-		t.judge(0, byCheck, o.unit, o.decision, o.check)
+		t.judge(0, byCheck, o, o.check)
 	}
 	if o.known&byFailure != 0 {
-		t.judge(2, byFailure, o.unit, o.decision, o.failure)
+		t.judge(2, byFailure, o, o.failure)
 	}
 	if o.known&byTokens != 0 && t.first(o.unit, byTokens) {
 		trial.Value = o.tokens
@@ -163,9 +172,19 @@ func (t *Tracker) first(unit string, what uint8) bool {
 }
 
 // judge adds a unit's first outcome by a source.
-func (t *Tracker) judge(source int, what uint8, unit string, d rules.RuleDecision, value float64) {
-	if trial, ok := d.Trial(value); ok && t.first(unit, what) {
-		must(t.sources[source].Add(trial))
+func (t *Tracker) judge(source int, what uint8, o *tracked, value float64) {
+	trial, ok := o.decision.Trial(value)
+	if !ok || !t.first(o.unit, what) {
+		return
+	}
+	must(t.sources[source].Add(trial))
+	if t.before == nil || what == byRating || !t.before.matches(o.served) {
+		return
+	}
+	if trial.Treated {
+		t.since[source].with.Add(value == 1)
+	} else {
+		t.since[source].without.Add(value == 1)
 	}
 }
 
@@ -195,7 +214,7 @@ func (t *Tracker) Rating(f *Feedback) {
 	if *f.Rating > 0 {
 		value = 1
 	}
-	t.judge(1, byRating, f.Link.Unit, *d, value)
+	t.judge(1, byRating, &tracked{unit: f.Link.Unit, decision: *d}, value)
 }
 
 // Effect is what was added up so far. It takes some milliseconds for a thousand
@@ -218,15 +237,34 @@ func (t *Tracker) Effect() Effect {
 		if judge < 0 && i < 2 {
 			judge = i
 		}
-		calls := float64(GuardCalls)
+		calls, before := float64(GuardCalls), float64(BeforeGuardCalls)
 		if i == judge {
-			calls = EvidenceCalls
+			calls, before = EvidenceCalls, BeforeCalls
 		}
-		e.Sources = append(e.Sources, estimate(sourceNames[i], &t.sources[i], calls))
+		m := estimate(sourceNames[i], &t.sources[i], calls)
+		if tally := t.earlier(i); tally.Of > 0 {
+			m.Before = earlierEstimate(tally, t.since[i].with, t.since[i].without, before)
+		}
+		e.Sources = append(e.Sources, m)
 	}
+	e.Baseline = t.before
 	e.Tokens = tokenEffect(&t.tokens)
 	e.Verdict, e.Why = e.verdict(t.chance)
 	return e
+}
+
+// earlier is what the source says of the units before the rule.
+func (t *Tracker) earlier(source int) rules.Tally {
+	if t.before == nil {
+		return rules.Tally{}
+	}
+	switch sourceNames[source] {
+	case "check":
+		return t.before.Check
+	case "failure":
+		return t.before.Failure
+	}
+	return rules.Tally{}
 }
 
 func estimate(source string, r *rules.Effect, calls float64) Estimate {
@@ -277,6 +315,11 @@ func (e *Effect) verdict(chance bool) (Verdict, string) {
 			judge = s
 		}
 	}
+	for i := range e.Sources {
+		if s := &e.Sources[i]; s.Before != nil && s.Before.Verdict == Harms {
+			return Harms, s.Before.say(s.Source)
+		}
+	}
 	switch {
 	case e.Mismatch < rules.MismatchAlpha || judge != nil && judge.Mismatch < rules.MismatchAlpha:
 		return Unhealthy, fmt.Sprintf("%d units with the rule where %.0f were to be expected, or one arm is judged more often: the figures may be wrong", e.Treated, e.Expected)
@@ -284,6 +327,8 @@ func (e *Effect) verdict(chance bool) (Verdict, string) {
 		return Collecting, "no answer was checked or rated yet"
 	case judge.Verdict == Helps:
 		return Helps, judge.say()
+	case judge.Before != nil && judge.Before.Verdict == HelpsBefore:
+		return HelpsBefore, judge.Before.say(judge.Source) + "; " + judge.say()
 	case judge.Treated+judge.Control >= ProvenWithin:
 		return NotProven, judge.say()
 	}
@@ -292,6 +337,6 @@ func (e *Effect) verdict(chance bool) (Verdict, string) {
 
 // say is the estimate in one sentence.
 func (s *Estimate) say() string {
-	return fmt.Sprintf("by %s: %.0f %% good of %d units with the rule, %.0f %% of %d without (difference %+.0f points, 95 %% between %+.0f and %+.0f at every look)",
+	return fmt.Sprintf("compared at the same time, by %s: %.0f %% good of %d units with the rule, %.0f %% of %d without (difference %+.0f points, 96 %% between %+.0f and %+.0f at every look)",
 		s.Source, 100*s.TreatedMean, s.Treated, 100*s.ControlMean, s.Control, 100*s.Difference, 100*s.Low, 100*s.High)
 }
