@@ -103,6 +103,7 @@ const (
 type Admin struct {
 	opt      Options
 	store    store.Store
+	effects  *store.Effects
 	log      *slog.Logger
 	tokens   []hashedToken
 	sessions sessions
@@ -138,7 +139,7 @@ func New(opt Options) (*Admin, error) {
 		opt.AsksPerHour = 120
 	}
 	a := &Admin{
-		opt: opt, store: opt.Store, log: opt.Log, tokens: tokens,
+		opt: opt, store: opt.Store, effects: store.NewEffects(opt.Store), log: opt.Log, tokens: tokens,
 		logins: limiter{most: 10, every: 15 * time.Minute},
 		asks:   limiter{most: opt.AsksPerHour, every: time.Hour},
 		live:   make(chan struct{}, maxLive),

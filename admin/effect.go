@@ -36,6 +36,7 @@ type gauge struct {
 	rule    string
 	span    store.Span
 	tracker *store.Tracker
+	first   *store.Exchange // the first in scope, where that is known
 	effect  effect
 }
 
@@ -55,10 +56,9 @@ func (g *gauge) arm(withheld bool) *arm {
 	return &g.effect.With
 }
 
-// exchange counts x. One that was observed, or sent again without the block, had
-// the rule in scope but not in the prompt, and not by chance: it counts nowhere.
-func (g *gauge) exchange(x *store.Exchange) {
-	g.tracker.Exchange(x)
+// count counts x. One that was observed, or sent again without the block, had the
+// rule in scope but not in the prompt, and not by chance: it counts nowhere.
+func (g *gauge) count(x *store.Exchange) {
 	if x.Decision.Observed || x.Decision.Resent {
 		return
 	}
@@ -79,8 +79,7 @@ func (g *gauge) exchange(x *store.Exchange) {
 	}
 }
 
-func (g *gauge) feedback(f *store.Feedback) {
-	g.tracker.Rating(f)
+func (g *gauge) countRating(f *store.Feedback) {
 	if f.Rating == nil || *f.Rating == 0 || f.Link == nil || !f.Retracted.IsZero() || f.SupersededBy != "" {
 		return
 	}
@@ -102,28 +101,15 @@ func (g *gauge) done() *effect {
 	return &g.effect
 }
 
-// effectOf reads what store.EffectOf does, so the numbers are the same.
+// effectOf is what store.EffectOf computes, with plain counts.
 func (a *Admin) effectOf(ctx context.Context, app, rule string) (*effect, error) {
 	span, err := store.SpanOf(ctx, a.store, app, rule)
 	if err != nil {
 		return nil, err
 	}
-	xs, err := a.exchanges(ctx, store.ExchangeFilter{App: app, Rule: rule, Since: span.Since}, store.EffectExchanges)
-	if err != nil {
-		return nil, err
-	}
-	fs, err := a.feedback(ctx, store.FeedbackFilter{App: app}, store.EffectFeedback)
-	if err != nil {
-		return nil, err
-	}
 	g := newGauge(rule, span)
-	for _, x := range slices.Backward(xs) {
-		g.exchange(x)
-	}
-	for _, f := range slices.Backward(fs) {
-		g.feedback(f)
-	}
-	return g.done(), nil
+	g.effect.Effect, err = a.effects.Each(ctx, app, rule, g.count, g.countRating)
+	return &g.effect, err
 }
 
 // apiEffect answers what the rule did so far.

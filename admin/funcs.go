@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,8 +34,10 @@ var pageFuncs = template.FuncMap{
 	"yes":     func(p *bool) bool { return p != nil && *p },
 	"ratio":   func(x, total float64) float64 { return x / math.Max(1e-12, total) },
 	"total":   totalWeight,
-	"early":   func(e store.Estimate) bool { return e.Low <= -1 && e.High >= 1 },
+	"early":   func(low, high float64) bool { return low <= -1 && high >= 1 },
 	"verdict": verdict,
+	"rests":   restsOn,
+	"day":     func(t time.Time) string { return t.UTC().Format("2 January") },
 	"main":    mainSource,
 	"was":     was,
 	"deref":   func(p *float64) float64 { return *p },
@@ -173,15 +174,53 @@ func totalWeight(p rules.Policy) float64 {
 type said struct{ Text, Class string }
 
 func verdict(e *effect) *said {
-	switch {
-	case len(e.Sources) == 0 || e.Without.Exchanges == 0:
+	if e.With.Exchanges+e.Without.Exchanges == 0 {
 		return nil
-	case e.Harms() != "":
+	}
+	switch e.Verdict {
+	case store.Harms:
 		return &said{"harms", "bad"}
-	case slices.ContainsFunc(e.Sources, func(s store.Estimate) bool { return s.Verdict == "helps" }):
+	case store.Helps:
 		return &said{"helps", "active"}
+	case store.HelpsBefore:
+		return &said{"helps, compared with before", "canary"}
+	case store.Unhealthy:
+		return &said{"figures in doubt", "warn"}
+	case store.NoHoldout:
+		return nil
+	case store.Collecting:
+		return &said{"too early to tell", ""}
 	}
 	return &said{"not proven", ""}
+}
+
+// restsOn says in plain words what a verdict rests on and what it is worth.
+func restsOn(e *effect) string {
+	switch e.Verdict {
+	case store.Harms, store.Helps:
+		for _, s := range e.Sources {
+			if s.Verdict == e.Verdict {
+				return "Compared at the same time: people who got the rule and people who, by lot, did not. What else changed came to both."
+			}
+		}
+		return "Compared with before the rule. The people without it at the same time stayed as before, so it is probably the rule's doing; " +
+			"they are too few to show it alone. A rule that seems to harm is paused all the same: that can be taken back."
+	case store.HelpsBefore:
+		return "Compared with before the rule. The people without it at the same time stayed as before, so it is probably the rule's doing. " +
+			"They are still too few to show it alone: “helps” stands here without the addition when they do."
+	case store.Unhealthy:
+		return "One side has more people than the lot allows, or is judged more often. Until that is found, no benefit is believed."
+	case store.Collecting:
+		for _, s := range e.Sources {
+			if s.Before != nil && s.Before.Withheld {
+				return "Much changed since before the rule, but the people without it changed as well, or are too few to tell. So it may be another model, prompt or season, and nothing is said yet."
+			}
+		}
+		return fmt.Sprintf("Nothing can be said yet, however it looks. It is called not proven after %d people without a verdict.", store.ProvenWithin)
+	case store.NotProven:
+		return fmt.Sprintf("After more than %d people neither benefit nor harm shows. A small effect is possible; a large one would have shown.", store.ProvenWithin)
+	}
+	return ""
 }
 
 // mainSource is the judgement that a row of rules shows: checks where there are

@@ -89,7 +89,8 @@ func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 	for _, x := range slices.Backward(xs) {
 		s.Exchanges.add(x)
 		for _, d := range x.Decision.Rules {
-			gauges[d.ID].exchange(x)
+			gauges[d.ID].tracker.Exchange(x)
+			gauges[d.ID].count(x)
 		}
 	}
 	for _, f := range slices.Backward(fs) {
@@ -99,7 +100,8 @@ func (a *Admin) computeStats(ctx context.Context, app string) (*stats, error) {
 		}
 		for _, d := range f.Link.Rules {
 			if g := gauges[d.ID]; g != nil {
-				g.feedback(f)
+				g.tracker.Rating(f)
+				g.countRating(f)
 			}
 		}
 	}
@@ -142,6 +144,23 @@ func (a *Admin) gauges(ctx context.Context, app string, xs []*store.Exchange) (m
 			}
 			out[d.ID] = newGauge(d.ID, span)
 		}
+	}
+	if len(xs) >= maxLook {
+		return out, nil // some rule's first exchange may be out of sight
+	}
+	for _, x := range xs {
+		for _, d := range x.Decision.Rules {
+			if g := out[d.ID]; g.counts(d, x.Time) && !x.Decision.Observed {
+				g.first = x
+			}
+		}
+	}
+	for id, g := range out {
+		b, err := a.effects.Baseline(ctx, app, id, g.span, g.first)
+		if err != nil {
+			return nil, err
+		}
+		g.tracker.Since(b)
 	}
 	return out, nil
 }

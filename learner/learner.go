@@ -78,6 +78,7 @@ const (
 // Learner is the learner of one store. Make it with New and Run it once.
 type Learner struct {
 	opt     Options
+	effects *store.Effects
 	metrics *metrics
 	tries   map[string]int       // failed attempts by feedback id, of this process
 	retries map[string]time.Time // when records that were put off are due again, by feedback id; at most maxRetries
@@ -114,7 +115,7 @@ func New(opt Options) (*Learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Learner{opt: opt, metrics: m, tries: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
+	return &Learner{opt: opt, effects: store.NewEffects(opt.Store), metrics: m, tries: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
 		consult: newConsult()}, nil
 }
 

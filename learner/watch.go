@@ -71,7 +71,7 @@ func (l *Learner) watch(ctx context.Context, app string) error {
 	go func() { // the end of Run's context ends it; Run waits for it
 		defer l.side.Done()
 		for i := range looks {
-			looks[i].effect, looks[i].err = store.EffectOf(ctx, l.opt.Store, app, looks[i].rule.ID)
+			looks[i].effect, looks[i].err = l.effects.Of(ctx, app, looks[i].rule.ID)
 		}
 		a.looks <- looks
 	}()
