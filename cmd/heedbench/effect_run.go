@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"heed/rules"
+	"heed/store"
 )
 
 // experiment is one simulated rule in use: units come, the product's own code puts
@@ -18,11 +19,19 @@ type experiment struct {
 	seed     uint64
 	each     int
 	effect   rules.Effect
+	before   *rules.Before // nil without a baseline
+	truth    *rules.Before // against the true change, for coverage
+	with     rules.Tally
+	without  rules.Tally
 	seen     map[string]bool
 
 	exchanges    int
-	helps, harms int // exchanges until the first call, 0 for none
-	exposed      int // units that got the rule before that
+	helps, harms int // exchanges until the first call at the same time, 0 for none
+	praises      int // the same compared with before, with the guard
+	pauses       int
+	bare         [2]int // praises and pauses without the guard
+	missed       bool   // some interval compared with before did not hold the true change
+	exposed      int    // units that got the rule before the first call of any kind
 	naive        [2]struct{ n, good float64 }
 	zTest        bool // a z-test that looks at every exchange called it, either way
 }
@@ -41,6 +50,20 @@ func newExperiment(s simulated, share float64, each int, seed uint64) (*experime
 	return &experiment{simulated: s, rng: rand.New(rand.NewPCG(seed, 42)), compiled: c, id: r.ID, seed: seed, each: each, seen: map[string]bool{}}, nil
 }
 
+// baseline draws n units from before the rule.
+func (x *experiment) baseline(n int) {
+	var t rules.Tally
+	for range n {
+		t.Add(x.rng.Float64() < x.Before)
+	}
+	if n > 0 {
+		x.before = rules.NewBefore(t)
+		if x.Drift == 0 {
+			x.truth = x.before.At(x.With - x.Before)
+		}
+	}
+}
+
 func (x *experiment) run(looks int) {
 	var buf rules.Buffer
 	for x.exchanges < looks {
@@ -50,6 +73,7 @@ func (x *experiment) run(looks int) {
 		if !d.Withheld {
 			share = x.With
 		}
+		share += x.Drift * float64(x.exchanges) / float64(looks)
 		common := x.rng.Float64() < share // what a unit's answers have in common
 		for range min(x.each, looks-x.exchanges) {
 			good := common
@@ -73,7 +97,7 @@ func (x *experiment) look(unit string, d rules.RuleDecision, good bool) {
 		return
 	}
 	x.seen[unit] = true
-	if !d.Withheld && x.helps+x.harms == 0 {
+	if !d.Withheld && x.helps+x.harms+x.praises+x.pauses == 0 {
 		x.exposed++
 	}
 	trial, ok := d.Trial(value)
@@ -83,12 +107,45 @@ func (x *experiment) look(unit string, d rules.RuleDecision, good bool) {
 	if err := x.effect.Add(trial); err != nil {
 		panic("BUG: " + err.Error())
 	}
-	enough := math.Log(2 / alphaOfAll)
+	enough := math.Log(store.EvidenceCalls)
 	if x.helps == 0 && x.effect.Benefit() >= enough {
 		x.helps = x.exchanges
 	}
 	if x.harms == 0 && x.effect.Harm() >= enough {
 		x.harms = x.exchanges
+	}
+	x.compare(d, good)
+}
+
+// compare looks at what is known against before the rule, as store.Effect does.
+func (x *experiment) compare(d rules.RuleDecision, good bool) {
+	if d.Withheld {
+		x.without.Add(good)
+	} else {
+		x.with.Add(good)
+	}
+	if x.before == nil {
+		return
+	}
+	first := func(at *int) {
+		if *at == 0 {
+			*at = x.exchanges
+		}
+	}
+	if x.praises == 0 && x.before.Benefit(x.with) >= math.Log(store.BeforeCalls) {
+		first(&x.bare[0])
+		if store.BearsOutBenefit(x.before.Odds(x.with, x.without), x.without.Of) {
+			first(&x.praises)
+		}
+	}
+	if x.pauses == 0 && x.before.Harm(x.with) >= math.Log(store.BeforeCalls) {
+		first(&x.bare[1])
+		if store.BearsOutHarm(x.before.Odds(x.with, x.without), x.without.Of) {
+			first(&x.pauses)
+		}
+	}
+	if x.truth != nil && !x.missed {
+		x.missed = max(x.truth.Benefit(x.with), x.truth.Harm(x.with)) >= math.Log(store.BeforeCalls)
 	}
 }
 
@@ -111,10 +168,13 @@ func (x *experiment) peek(d rules.RuleDecision, value float64) {
 	}
 }
 
-// first is when the rule was first called either way, 0 for never.
-func (x *experiment) first() int {
-	if x.helps == 0 || x.harms > 0 && x.harms < x.helps {
-		return x.harms
+// earliest is the first of the looks, 0 when there is none.
+func earliest(looks ...int) int {
+	best := 0
+	for _, l := range looks {
+		if l > 0 && (best == 0 || l < best) {
+			best = l
+		}
 	}
-	return x.helps
+	return best
 }
