@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -19,10 +20,25 @@ func (b *bench) inForce() rules.Rule {
 	return b.set().Rules[0]
 }
 
-// serve logs n exchanges in scope of the rule; failed says which of an arm's
-// answers went wrong.
+// serve logs n exchanges in scope of the rule, which every answer with it follows;
+// failed says which of an arm's answers went wrong.
 func (b *bench) serve(r rules.Rule, n int, failed func(i int, treated bool) bool) {
 	b.Helper()
+	b.logged(r, n, failed, func(_ int, treated bool) bool { return treated })
+}
+
+// serveChecked is serve with answers of which some do not follow the rule.
+func (b *bench) serveChecked(r rules.Rule, n int, followed func(i int, treated bool) bool) {
+	b.Helper()
+	b.logged(r, n, func(int, bool) bool { return false }, followed)
+}
+
+func (b *bench) logged(r rules.Rule, n int, failed, followed func(i int, treated bool) bool) {
+	b.Helper()
+	head, err := b.store.Head(b.ctx, "shop")
+	if err != nil {
+		b.Fatal(err)
+	}
 	var xs []*store.Exchange
 	for i := range n {
 		unit := fmt.Sprintf("unit %d", i)
@@ -31,9 +47,9 @@ func (b *bench) serve(r rules.Rule, n int, failed func(i int, treated bool) bool
 		if !treated {
 			d.Propensity = r.Holdout
 		}
-		x := &store.Exchange{ID: store.NewID(), App: "shop", Time: b.now, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: "So.",
+		x := &store.Exchange{ID: store.NewID(), App: "shop", Time: b.now, Head: head, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: "So.",
 			Facts: rules.Facts{App: "shop", Step: "s1", Unit: unit, Queries: []string{"how do i return it"}, Now: b.now}, Decision: rules.Decision{Rules: []rules.RuleDecision{d}},
-			Checks: []store.CheckResult{{Rule: r.ID, Version: r.Version, Followed: treated}}}
+			Checks: []store.CheckResult{{Rule: r.ID, Version: r.Version, Followed: followed(i, treated)}}}
 		if failed(i, treated) {
 			x.Finish = "length"
 		}
@@ -69,6 +85,40 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 	b.approve(p)
 	if got := b.set().Rules; len(got) != 1 || got[0].ID != r.ID {
 		t.Errorf("in force after the person's decision %+v", got)
+	}
+}
+
+// Within 60 units at a holdout of 10 % only what was before the rule can tell harm:
+// it pauses, and the audit and the proposal say that it rests on this.
+func TestLearner_HarmComparedWithBeforePauses(t *testing.T) {
+	b := newBench(t)
+	var xs []*store.Exchange
+	at := b.now.Add(-time.Hour)
+	for i := range 600 {
+		at = at.Add(time.Second)
+		xs = append(xs, &store.Exchange{ID: store.NewID(), App: "shop", Time: at, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: "There is a 30 day return window.",
+			Facts: rules.Facts{App: "shop", Step: "s1", Unit: fmt.Sprint("before ", i), Queries: []string{"how do i return my shoes"}, Now: at}})
+	}
+	if err := b.store.WriteExchanges(b.ctx, xs); err != nil {
+		t.Fatal(err)
+	}
+	r := b.inForce()
+	if len(r.Checks) == 0 {
+		t.Fatalf("the rule has no check: %+v", r)
+	}
+	b.now = b.now.Add(time.Minute)
+	b.serveChecked(r, 100, func(i int, treated bool) bool { return !treated || i%2 == 0 })
+	b.watch()
+	e, err := store.EffectOf(b.ctx, b.store, "shop", r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.set().Rules) != 0 {
+		t.Fatalf("still in force: %s, %+v, baseline %+v", e.Why, e.Sources[0].Before, e.Baseline)
+	}
+	as, _, err := b.store.Audits(b.ctx, store.AuditFilter{App: "shop", Action: "pause"})
+	if err != nil || len(as) != 1 || !strings.HasPrefix(as[0].Reason, "compared with before, by check: ") || b.one().Reason != as[0].Reason {
+		t.Errorf("audit %+v (%v), proposal %q", as, err, b.one().Reason)
 	}
 }
 
