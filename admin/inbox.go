@@ -94,7 +94,7 @@ func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, e
 
 var kindNames = map[rules.Kind]string{
 	rules.Add: "New rule", rules.Revise: "Reworded rule", rules.Merge: "Merged rules", rules.Supersede: "Replaces a rule",
-	rules.Retire: "Retire a rule", rules.Pause: "Pause a rule", rules.Resume: "Resume a rule", rules.Route: "Routing",
+	rules.Retire: "Retire a rule", rules.Pause: "Pause a rule", rules.Resume: "Paused rule", rules.Route: "Routing",
 	rules.Refresh: "Word statistics",
 }
 
@@ -123,6 +123,9 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 	}
 	return k
 }
+
+// Resumes says whether approving brings back a rule that was paused.
+func (k card) Resumes() bool { return k.Rule != nil && len(k.Ops) > 0 && k.Ops[0].Kind == rules.Resume }
 
 // unlikeFirst puts samples that differ by more than numbers before those that only
 // repeat another, so that the few that show at first tell the most.

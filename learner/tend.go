@@ -97,13 +97,25 @@ func (l *Learner) publish(ctx context.Context, app, action, reason string, chang
 			return e
 		}
 		_, err = l.opt.Store.Publish(ctx, app, head.Epoch, next, store.Audit{
-			App: app, Time: l.now(), Actor: "learner", Action: action, Reason: reason, Ops: ops,
+			App: app, Time: l.now(), Actor: "learner", Action: action, Target: changedRule(ops), Reason: reason, Ops: ops,
 		})
 		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
 	return err
+}
+
+// changedRule is the rule that the operations change, "" when it is not one.
+func changedRule(ops []rules.Operation) string {
+	switch {
+	case len(ops) != 1:
+	case ops[0].Rule != nil:
+		return ops[0].Rule.ID
+	case len(ops[0].IDs) == 1:
+		return ops[0].IDs[0]
+	}
+	return ""
 }
 
 // rebase brings open proposals that no longer fit the rules in force up to date,
