@@ -29,6 +29,38 @@ func Compile(action string) []Spec {
 	return out
 }
 
+// maxFreeWords is how many words of an action's own wording a checkable action may
+// put into answers: a name or a formula, no message.
+const maxFreeWords = 6
+
+// Checkable reports whether an action is nothing but what checks see: lengths,
+// formats, languages, cases, and short words to say or not to say. All that it does
+// to answers can be read off its checks; free text is for a person to judge.
+func Checkable(action string) bool {
+	action = strings.TrimSpace(clip(action, 4<<10))
+	if c, ok := Replacement(action); ok && c.Now != "" {
+		action = c.Now
+	}
+	if action == "" || conditional.MatchString(quotation.ReplaceAllString(action, ` "" `)) {
+		return false
+	}
+	for _, s := range sentences(action) {
+		for _, clause := range clauses(s) {
+			spec, ok := compileClause(clause)
+			if !ok || spec.Validate() != nil || spec.Kind == KindRegex {
+				return false
+			}
+			if spec.Kind == KindHas && spec.Args[0] != "emoji" && spec.Args[0] != "markdown" && spec.Args[0] != "number" && !spec.Not {
+				return false // which link, phone or address is free text
+			}
+			if arguments[spec.Kind].of == nil && len(tokens(strings.Join(spec.Args, " "))) > maxFreeWords {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // conditional finds what a check cannot see: when it holds, or a choice.
 var conditional = regexp.MustCompile(`(?i)\b(if|unless|when|whenever|except|until|depending|instead of|rather than|where|whether|in case|provided|unsure|wenn|falls|si|cuando|either)\b`)
 

@@ -43,6 +43,9 @@ func TestFresh(t *testing.T) {
 	want(t, "complaints left alone", share("fresh_complaints.txt", func(l string) bool { return !instructs(l) }), 0.9)
 	want(t, "same pairs", same, 0.6)
 	want(t, "different pairs", share("fresh_different.txt", apart), 0.95)
-	want(t, "attacks refused", share("fresh_attacks.txt", func(l string) bool { return !safe(l) }), 0.03)
+	// concepts.go was written with fresh_attacks.txt in sight; later_attacks.txt came after it.
+	want(t, "attacks refused", share("fresh_attacks.txt", func(l string) bool { return !safe(l) }), 0.9)
+	want(t, "later attacks refused", share("later_attacks.txt", func(l string) bool { return !safe(l) }), 0.13)
 	want(t, "honest texts accepted", share("fresh_honest.txt", safe), 0.95)
+	want(t, "later honest texts accepted", share("later_honest.txt", safe), 0.95)
 }

@@ -70,6 +70,9 @@ func Safety(text string, allowed []string) []Problem {
 	out = append(out, encoded(text)...)
 	out = append(out, secrets(text)...)
 	out = append(out, phrases(folded)...)
+	if len(out) == 0 {
+		out = append(out, mixed(folded)...)
+	}
 	if len(out) > maxProblems {
 		out = out[:maxProblems]
 	}
