@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"heed/rules"
+	"heed/rules/check"
 	"heed/store"
 )
 
@@ -53,7 +54,8 @@ func (l *Learner) approve(ctx context.Context, p AppPolicy, prop *store.Proposal
 }
 
 // Automatic says whether the policy lets a proposal go in force without a
-// person, and if not, why. It is pure.
+// person, and if not, why. Filters of words do not know attacks that nobody thought
+// of, so only actions whose every effect a check sees do. It is pure.
 func Automatic(p *store.Proposal, policy AppPolicy) (bool, string) {
 	switch {
 	case policy.Approval != "auto":
@@ -77,6 +79,8 @@ func Automatic(p *store.Proposal, policy AppPolicy) (bool, string) {
 			return false, "a model drafted it"
 		case op.Rule.Scope.Always:
 			return false, "it applies always"
+		case op.Kind == rules.Add && !check.Checkable(op.Rule.Action):
+			return false, "a person judges free text; only what checks can see goes in force by itself"
 		}
 	}
 	known := map[string]bool{}
