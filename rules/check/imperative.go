@@ -44,7 +44,7 @@ var (
 )
 
 var (
-	answerIn = regexp.MustCompile(`(?i)^(?:the|your|an) (?:answer|reply|response) (?:in|as|with)\b`)
+	answerIn = regexp.MustCompile(`(?i)^(?:the|your|an) (?:answer|reply|response) (?:in|as|with)\b|^(?:it|this|that|things|everything|steps) (?:in|as) (?:\pL+ ){0,4}?(?:words?|terms|sentences?|language|steps|table|list|bullets?|points|paragraphs?|english|german|french|spanish|writing|detail|order)\b`)
 	// moment are errands: what one person wants done now.
 	moment = regexp.MustCompile(`(?i)^(?:close|open|check|update|send|track|change|delete) (?:the |this |an? )?(?:tickets?|accounts?|orders?|status|subscription|chat|case|parcel|invoice)\b|\bmy (?:order|account|parcel|package|e-?mail|invoice|ticket|refund)|\bto me$|^make it stop|^use less$|\bto nowhere$`)
 )
@@ -57,6 +57,9 @@ func bareVerb(s string) (string, bool) {
 	}
 	adverbs, verb, rest := strings.ToLower(m[1]), strings.ToLower(m[2]), m[3]
 	if w := sayAbout.FindStringSubmatch(rest); w != nil && !emptyThing.MatchString(w[1]) && reporting[verb] {
+		return s, true
+	}
+	if reporting[verb] && adverbs != "not " && toldThem.MatchString(rest) {
 		return s, true
 	}
 	switch {
@@ -84,6 +87,9 @@ func bareVerb(s string) (string, bool) {
 
 // sayAbout is "something about X", which says as much as X.
 var sayAbout = regexp.MustCompile(`(?i)^(?:something|a word|a few words|a bit|a line|a sentence|a note|more|a little) (?:about|on|regarding) (.+)$`)
+
+// toldThem is what people are to be told: "tell them to bring a passport".
+var toldThem = regexp.MustCompile(`(?i)^(?:them|him|her|the (?:customer|user|guest|patient|caller|client|reader)s?) (?:not )?(?:to|that|about|how to|where to|when to|which|what) \pL{2,}`)
 
 // alwaysThing is "always a link to X", "never emojis", "only bullet points".
 func alwaysThing(adverbs, s, rest string) (string, bool) {
