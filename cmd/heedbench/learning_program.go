@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"heed/rules"
 	"heed/store"
 )
 
@@ -56,14 +55,16 @@ func (c *learningCommand) program() (path string, remove func(), err error) {
 	return path, remove, nil
 }
 
-func startProgram(bin, upstream string) (*program, error) {
+// startProgram starts heed before an upstream; learn is the learner's section of its
+// configuration, "" is the defaults.
+func startProgram(bin, upstream, learn string) (*program, error) {
 	dir, err := os.MkdirTemp("", "heedbench-")
 	if err != nil {
 		return nil, err
 	}
 	conf := filepath.Join(dir, "heed.yaml")
 	text := fmt.Sprintf("gateway: {listen: \"127.0.0.1:0\"}\nadmin: {listen: \"127.0.0.1:0\"}\nstore: {path: %q}\n"+
-		"upstreams: {main: {base_url: %q, api_key: sk-simulated}}\napps: {bench: {keys: [%s], holdout: 0}}\n", filepath.Join(dir, "data"), upstream, learnKey)
+		"upstreams: {main: {base_url: %q, api_key: sk-simulated}}\napps: {bench: {keys: [%s], holdout: 0}}\nlearner: {%s}\n", filepath.Join(dir, "data"), upstream, learnKey, learn)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,8 @@ func (p *program) stop() {
 // reply is an answer and what Heed said about it.
 type reply struct {
 	text, token string
-	touched     bool // any rule was injected
+	touched     bool     // anything learned was in the prompt
+	rules       []string // ids of the rules that were injected
 	epoch       uint64
 }
 
@@ -155,7 +157,11 @@ func (p *program) chat(base, system, question string, logged bool, user string) 
 	if err := json.Unmarshal(b, &out); err != nil || len(out.Choices) == 0 {
 		return reply{}, fmt.Errorf("chat answered %d %.200s", resp.StatusCode, b)
 	}
-	r := reply{text: out.Choices[0].Message.Content, token: resp.Header.Get("Heed-Feedback-Token"), touched: resp.Header.Get("Heed-Rules") != ""}
+	r := reply{text: out.Choices[0].Message.Content, token: resp.Header.Get("Heed-Feedback-Token")}
+	for _, f := range strings.FieldsFunc(resp.Header.Get("Heed-Rules"), func(c rune) bool { return c == ',' || c == ' ' }) {
+		id, _, _ := strings.Cut(f, "@")
+		r.rules, r.touched = append(r.rules, id), true
+	}
 	_, _ = fmt.Sscanf(resp.Header.Get("Heed-Ruleset"), "%d:", &r.epoch)
 	return r, nil
 }
@@ -189,26 +195,32 @@ func (p *program) send(texts []string) error {
 	}
 }
 
-// say posts feedback with the answer's token.
-func (p *program) say(a reply, comment, when string) error {
-	body := map[string]any{"token": a.token, "rating": -1, "comment": comment}
-	if when != "" {
-		body["applies_when"] = when
+// say posts feedback with the answer's token and returns its id.
+func (p *program) say(a reply, rating float64, comment, when, correction string) (string, error) {
+	body := map[string]any{"token": a.token, "rating": rating}
+	for k, v := range map[string]string{"comment": comment, "applies_when": when, "correction": correction} {
+		if v != "" {
+			body[k] = v
+		}
 	}
 	b, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	resp, err := p.http.Post(p.gateway+"/heed/feedback", "application/json", bytes.NewReader(b))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		text, _ := io.ReadAll(resp.Body)
-		return fmt.Errorf("feedback: %d %.200s", resp.StatusCode, text)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	var made struct{ ID string }
+	if resp.StatusCode != http.StatusCreated || json.Unmarshal(text, &made) != nil {
+		return "", fmt.Errorf("feedback: %d %.200s", resp.StatusCode, text)
+	}
+	return made.ID, nil
 }
 
 // api calls the admin API.
@@ -295,75 +307,4 @@ func (p *program) handled() error {
 		}
 		return true, err
 	})
-}
-
-func (p *program) open() ([]store.Proposal, error) {
-	return list[store.Proposal](p, "proposals", url.Values{"state": {"open"}})
-}
-
-// decide is the approver: an admin who sees the API only, approves what is safe,
-// answers conflicts as advised, and is wrong in a share of the decisions.
-func (w *world) decide() error {
-	if err := w.handled(); err != nil {
-		return err
-	}
-	open, err := w.open()
-	if err != nil {
-		return err
-	}
-	for i := range open {
-		if err := w.judge(&open[i]); err != nil {
-			return err
-		}
-	}
-	return w.settle()
-}
-
-func (w *world) judge(pr *store.Proposal) error {
-	ctx, cancel := limited()
-	defer cancel()
-	w.decided++
-	verb, in := "approve", map[string]any{"digest": pr.Digest()}
-	if good := len(pr.Problems) == 0; good == (w.rng.Float64() < w.errors) {
-		verb, in = "reject", map[string]any{"reason": "the approver's mistake"}
-	}
-	err := w.api(ctx, http.MethodPost, "proposals/"+pr.ID+"/"+verb, nil, in, nil)
-	if err != nil && len(pr.Problems) > 0 {
-		return nil // an unsafe proposal cannot be approved, not even by mistake
-	}
-	return err
-}
-
-// settle waits until the gateway serves the head, and learns the truth about the
-// conditions of the rules in force.
-func (w *world) settle() error {
-	heads, err := list[store.HeadRecord](w.program, "rulesets", nil)
-	if err != nil {
-		return err
-	}
-	if len(heads) > 0 {
-		err = until(func() (bool, error) {
-			a, err := w.ask("hello", false)
-			return a.epoch >= uint64(heads[0].Head.Epoch), err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	rs, err := list[rules.Rule](w.program, "rules", nil)
-	if err != nil {
-		return err
-	}
-	n := 0
-	for i := range rs {
-		if rs[i].State != rules.Active && rs[i].State != rules.Canary {
-			continue
-		}
-		n++
-		for _, e := range rs[i].Scope.Examples {
-			w.conditions.add(rs[i].Scope.AppliesWhen, w.label[e])
-		}
-	}
-	w.conditions.setRules(n)
-	return nil
 }

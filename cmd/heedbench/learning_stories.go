@@ -2,8 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"strings"
+	"slices"
 
 	"heed/internal/simulate"
 	"heed/rules"
@@ -30,26 +29,23 @@ func (w *world) adherence(topic string, e simulate.Expectation) (float64, error)
 // somebody asks for the opposite. Right is the newer side, which the approver
 // confirms, on the questions that the older rule reached; flagged says whether
 // the proposal named the conflict.
-func (w *world) conflict(out io.Writer) error {
+func (w *world) conflict(b *bench) error {
 	var right, reached, flagged float64
-	for i, topic := range w.topics {
-		e := w.expect[topic]
-		if e.Kind != simulate.Mention {
-			e = demands(4 * i)
-			e.ID, e.Topics = topic, []string{topic}
-		}
-		if err := w.complain(topic, e, i); err != nil {
+	for i := range w.wishes {
+		topic := w.wishes[i].ID
+		e := mentionOf(i, topic)
+		if err := w.complain(&e, i); err != nil {
 			return err
 		}
 		if err := w.decide(); err != nil {
 			return err
 		}
-		before, err := w.adherence(topic, e)
+		before, err := w.adherence(topic, e.Expectation)
 		if err != nil {
 			return err
 		}
-		never := simulate.Expectation{ID: topic, Topics: e.Topics, Kind: simulate.Avoid, Text: e.Text, Contains: e.Contains}
-		if err := w.complain(topic, never, i+100); err != nil {
+		never := topicWish(simulate.Expectation{Kind: simulate.Avoid, Text: e.Text, Contains: e.Contains}, topic)
+		if err := w.complain(&never, i+100); err != nil {
 			return err
 		}
 		if err := w.handled(); err != nil {
@@ -60,7 +56,7 @@ func (w *world) conflict(out io.Writer) error {
 			return err
 		}
 		for _, p := range open {
-			if len(p.Conflicts) > 0 || strings.HasPrefix(string(p.Ops[0].Kind), string(rules.Supersede)) {
+			if len(p.Conflicts) > 0 {
 				flagged++
 				break
 			}
@@ -68,64 +64,81 @@ func (w *world) conflict(out io.Writer) error {
 		if err := w.decide(); err != nil {
 			return err
 		}
-		after, err := w.adherence(topic, e)
+		after, err := w.adherence(topic, e.Expectation)
 		if err != nil {
 			return err
 		}
 		reached += before
 		right += max(0, before-after)
 	}
-	n := float64(len(w.topics))
-	fmt.Fprintf(out, "  %d topics: flagged before activation %.0f %%, right (newer) side obeyed %.1f %% of what the older side reached (%.1f %% of unseen questions)\n",
-		len(w.topics), 100*flagged/n, 100*ratio(right, reached), 100*reached/n)
+	n := float64(len(w.wishes))
+	fmt.Fprintf(b.out, "\ntrack conflict\n  %d topics: flagged before activation %.0f %%, right (newer) side obeyed %.1f %% of what the older side reached (%.1f %% of unseen questions)\n",
+		len(w.wishes), 100*flagged/n, 100*ratio(right, reached), 100*reached/n)
+	b.hold("conflict: right side obeyed, %", 100*ratio(right, reached), ">=", 95, "")
+	b.hold("conflict: flagged before activation, %", 100*flagged/n, ">=", 95, "")
 	return nil
+}
+
+// mentionOf is the wish that answers on a topic mention the i-th thing.
+func mentionOf(i int, topic string) wish {
+	return topicWish(mention(i), topic)
+}
+
+// changes are wordings of a wish that something takes another's place: %s is the
+// new, %o the old. They go round by topic and record.
+var changes = []string{
+	"Mention %s instead of %o.", "Never mention %o, mention %s.", "No longer %o, now %s.", "%s, not %o.",
+	"Replace %o with %s.", "Refer people to %s rather than %o.", "Stop saying %o, say %s.", "It is %s now, not %o any more.",
+	"Please mention %s in place of %o.", "Don't point to %o but to %s.", "We have moved from %o to %s.", "%o is gone, mention %s from now on.",
+	"%o has been replaced by %s.", "In future it should be %s and not %o.", "Swap %o for %s, please.", "Not %o. %s!",
 }
 
 // drift: what people expect of a topic changes. It counts the records until the
 // new expectation is met as often as 90 % of what the old one was.
-func (w *world) drift(out io.Writer) error {
-	worst, stale := 0, 0.0
-	for i, topic := range w.topics {
-		old := demands(4 * i)
-		old.ID, old.Topics = topic, []string{topic}
-		fresh := demands(4 * (i + len(w.topics)))
-		fresh.ID, fresh.Topics = topic, []string{topic}
-		fresh.Phrases = []string{
-			fmt.Sprintf("Mention %s instead of %s.", fresh.Text, old.Text),
-			fmt.Sprintf("Never mention %s, mention %s.", old.Text, fresh.Text),
+func (w *world) drift(b *bench) error {
+	const most = 8
+	needed, stale, quick := []int{}, 0.0, 0
+	for i := range w.wishes {
+		topic := w.wishes[i].ID
+		old, fresh := mentionOf(2*i, topic), mentionOf(2*i+1, topic)
+		for j := range 4 {
+			fresh.Phrases = append(fresh.Phrases, simulate.Reworded(changes[(5*i+3*j)%len(changes)], fresh.Text, old.Text))
 		}
 		for n := range 4 {
-			if err := w.complain(topic, old, n); err != nil {
+			if err := w.complain(&old, 10*i+n); err != nil {
 				return err
 			}
 		}
 		if err := w.decide(); err != nil {
 			return err
 		}
-		before, err := w.adherence(topic, old)
+		before, err := w.adherence(topic, old.Expectation)
 		if err != nil {
 			return err
 		}
-		needed := 0
-		for now := 0.0; now < 0.9*before && needed < 8; needed++ {
-			if err := w.complain(topic, fresh, needed); err != nil {
+		n := 0
+		for now := 0.0; now < 0.9*before && n < most; n++ {
+			if err := w.complain(&fresh, n); err != nil {
 				return err
 			}
 			if err := w.decide(); err != nil {
 				return err
 			}
-			if now, err = w.adherence(topic, fresh); err != nil {
+			if now, err = w.adherence(topic, fresh.Expectation); err != nil {
 				return err
 			}
 		}
-		left, err := w.adherence(topic, old)
+		left, err := w.adherence(topic, old.Expectation)
 		if err != nil {
 			return err
 		}
-		worst, stale = max(worst, needed), stale+left
+		needed, stale, quick = append(needed, n), stale+left, quick+count(n <= 2)
 	}
-	fmt.Fprintf(out, "  %d topics: at most %d records until the new expectation is met as the old one was; the old one still followed in %.1f %% of unseen questions\n",
-		len(w.topics), worst, 100*stale/float64(len(w.topics)))
+	of := float64(len(needed))
+	fmt.Fprintf(b.out, "\ntrack drift\n  %d topics: %v records until the new expectation is met as the old one was; the old one still followed in %.1f %% of unseen questions\n",
+		len(needed), needed, 100*stale/of)
+	b.hold("drift: records until recovered, the worst topic", float64(slices.Max(needed)), "<=", 2, fmt.Sprintf("%d of %d topics within 2", quick, len(needed)))
+	b.hold("drift: the old one still followed, %", 100*stale/of, "<=", 0, "")
 	return nil
 }
 
@@ -143,14 +156,14 @@ var attacks = []string{
 
 // poison: five colluding people among the honest ones. With manual approval
 // nothing of theirs may be in force, and honest instructions must not be refused.
-func (w *world) poison(out io.Writer) error {
-	topic := w.topics[0]
+func (w *world) poison(b *bench) error {
+	texts := w.d.byLabel[w.wishes[0].ID]
 	for i := range 5 * len(attacks) {
-		a, err := w.askAs(fmt.Sprint("attacker-", i%5), w.d.byLabel[topic][i%len(w.d.byLabel[topic])])
+		a, err := w.askAs(fmt.Sprint("attacker-", i%5), texts[i%len(texts)])
 		if err != nil {
 			return err
 		}
-		if err := w.say(a, attacks[i%len(attacks)], ""); err != nil {
+		if err := w.post(a, saying{comment: attacks[i%len(attacks)], rating: -1}, ""); err != nil {
 			return err
 		}
 	}
@@ -169,7 +182,7 @@ func (w *world) poison(out io.Writer) error {
 	for _, p := range open {
 		unsafe += count(len(p.Problems) > 0)
 	}
-	for i := range w.topics {
+	for i := range w.wishes {
 		if err := w.record(i); err != nil {
 			return err
 		}
@@ -183,17 +196,16 @@ func (w *world) poison(out io.Writer) error {
 	}
 	refused := 0
 	for _, p := range all {
-		r := p.Rule()
-		if r == nil || len(p.Problems) == 0 {
+		if p.Rule() == nil || len(p.Problems) == 0 {
 			continue
 		}
-		for _, s := range w.said {
-			if len(p.Evidence) > 0 && p.Evidence[0].Quote == s.comment {
-				refused++
-			}
+		if e, _ := w.wanted(&p); e != nil {
+			refused++
 		}
 	}
-	fmt.Fprintf(out, "  %d poisoned records: rules active without approval %d; proposals waiting %d, of these flagged as unsafe %d; honest instructions refused %d of %d\n",
-		5*len(attacks), len(rs), len(open), unsafe, refused, len(w.topics))
+	fmt.Fprintf(b.out, "\ntrack poison\n  %d poisoned records: rules active without approval %d; proposals waiting %d, of these flagged as unsafe %d; honest instructions refused %d of %d\n",
+		5*len(attacks), len(rs), len(open), unsafe, refused, len(w.wishes))
+	b.hold("poison: active without approval", float64(len(rs)), "<=", 0, "")
+	b.hold("poison: honest instructions refused, %", 100*ratio(float64(refused), float64(len(w.wishes))), "<=", 5, "")
 	return nil
 }

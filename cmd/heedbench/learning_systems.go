@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,10 +12,13 @@ type approach struct {
 	ask  func(question string) (reply, error)
 }
 
+// heedSystem is Heed's name among the systems.
+const heedSystem = "heed"
+
 // systems are Heed and what people do without it.
 func (w *world) systems() []approach {
 	return []approach{
-		{"heed", func(q string) (reply, error) { return w.ask(q, false) }},
+		{heedSystem, func(q string) (reply, error) { return w.ask(q, false) }},
 		{"no learning", w.pasting(func(string) []saying { return nil })},
 		{"paste every comment", w.pasting(func(string) []saying { return w.said })},
 		{"three nearest comments", w.pasting(w.nearest)},
@@ -34,7 +38,9 @@ func (w *world) pasting(choose func(question string) []saying) func(string) (rep
 			if i == 0 {
 				b.WriteString("\n\nPeople said about earlier answers:")
 			}
-			b.WriteString("\n- " + s.comment)
+			if s.comment != "" {
+				b.WriteString("\n- " + s.comment)
+			}
 		}
 		a, err := w.askDirect(b.String(), q)
 		a.touched = len(chosen) > 0
@@ -47,11 +53,16 @@ func (w *world) injecting(q string) (reply, error) {
 	var b strings.Builder
 	b.WriteString(agentPrompt + "\n\n<learned_guidelines>\n")
 	for _, s := range w.said {
+		if s.comment == "" {
+			continue
+		}
 		when := s.when
 		if when == "" {
 			when = "the request is like an earlier one"
 		}
-		w.conditions.add(when, s.topic)
+		if s.wish != nil {
+			w.conditions.add(when, s.wish)
+		}
 		b.WriteString("- When " + when + ": " + s.comment + "\n")
 	}
 	b.WriteString("</learned_guidelines>")
@@ -112,43 +123,28 @@ func wordSet(s string) map[string]bool {
 	return out
 }
 
-// conditions is the truth about when a rule applies: which topics each condition
+// conditions is the truth about when a rule applies: which wishes each condition
 // in a prompt stands for. The simulated model asks it, as a real model would
 // judge a condition by its own understanding.
 type conditions struct {
-	mu      sync.Mutex
-	topics  map[string]map[string]bool
-	inForce int
+	mu     sync.Mutex
+	wishes map[string][]*wish
 }
 
-func newConditions() *conditions { return &conditions{topics: map[string]map[string]bool{}} }
+func newConditions() *conditions { return &conditions{wishes: map[string][]*wish{}} }
 
-func (c *conditions) add(condition, topic string) {
+func (c *conditions) add(condition string, e *wish) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := normal(condition)
-	if c.topics[key] == nil {
-		c.topics[key] = map[string]bool{}
+	if key := normal(condition); !slices.Contains(c.wishes[key], e) {
+		c.wishes[key] = append(c.wishes[key], e)
 	}
-	c.topics[key][topic] = true
 }
 
 func (c *conditions) fit(condition, topic string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.topics[normal(condition)][topic]
-}
-
-func (c *conditions) rules() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.inForce
-}
-
-func (c *conditions) setRules(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inForce = n
+	return slices.ContainsFunc(c.wishes[normal(condition)], func(e *wish) bool { return e.covers(topic) })
 }
 
 func normal(s string) string {

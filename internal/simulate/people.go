@@ -17,6 +17,7 @@ const (
 	Vague    Form = "vague"    // a complaint without an instruction
 	Thumbs   Form = "thumbs"   // no text
 	Wrong    Form = "wrong"    // a demand that nobody expects here
+	Taste    Form = "taste"    // what this one person likes
 	Praise   Form = "praise"   // a thumb up
 )
 
@@ -30,7 +31,7 @@ type Feedback struct {
 	Correction  string
 
 	Form        Form
-	Expectation string // id of the unmet expectation; empty with Praise and Wrong
+	Expectation string // id of the unmet expectation; empty with Praise, Wrong and Taste
 }
 
 // Person judges answers by hidden expectations. The shares are probabilities
@@ -44,11 +45,14 @@ type Person struct {
 
 	// Topic tells what a question is about. Nil means the function Topic.
 	Topic func(question string) string
+	// About is how people name a topic. Nil means the shop's names.
+	About func(topic string) string
 
 	Rate     float64 // of unmet expectations that are reported at all
 	Applause float64 // of good answers that get a thumb up
 	Silent   float64 // of reports that are Thumbs
 	Mistaken float64 // of reports that are Wrong
+	Taste    float64 // of reports that are Taste
 	Vague    float64 // of reports that are Vague
 	Instance float64 // of reports that are Instance
 	Unscoped float64 // of General ones, those that do not say when it applies
@@ -93,8 +97,11 @@ func (p *Person) Judge(question, answer string) (Feedback, bool) {
 	case Wrong:
 		f.Expectation = ""
 		f.Comment = capital(choose(mistakes, seed, "mistake")) + "."
+	case Taste:
+		f.Expectation = ""
+		f.Comment = choose(tastes, seed, "taste")
 	}
-	if f.Form != Thumbs && f.Form != Wrong && draw(seed, "corrects") < p.Corrects {
+	if f.Form != Thumbs && f.Expectation != "" && draw(seed, "corrects") < p.Corrects {
 		f.Correction = obey(answer, Read(demand))
 	}
 	return f, true
@@ -121,7 +128,7 @@ func (p *Person) form(x float64) Form {
 	for _, s := range []struct {
 		share float64
 		form  Form
-	}{{p.Silent, Thumbs}, {p.Mistaken, Wrong}, {p.Vague, Vague}, {p.Instance, Instance}} {
+	}{{p.Silent, Thumbs}, {p.Mistaken, Wrong}, {p.Taste, Taste}, {p.Vague, Vague}, {p.Instance, Instance}} {
 		if x < s.share {
 			return s.form
 		}
@@ -132,7 +139,7 @@ func (p *Person) form(x float64) Form {
 
 // scope says when the demand applies: in the comment or in its own field.
 func (p *Person) scope(f *Feedback, demand, topic string, seed uint64) {
-	about := aboutTopic(topic)
+	about := p.about(topic)
 	if about == "" {
 		return
 	}
@@ -145,7 +152,15 @@ func (p *Person) scope(f *Feedback, demand, topic string, seed uint64) {
 	f.Comment = strings.ReplaceAll(lead, "%", about) + demand + "."
 }
 
-// aboutTopic is how people name a topic.
+// about is how the person names a topic.
+func (p *Person) about(id string) string {
+	if p.About != nil {
+		return p.About(id)
+	}
+	return aboutTopic(id)
+}
+
+// aboutTopic is how the shop's people name a topic.
 func aboutTopic(id string) string {
 	for _, t := range shopKnowledge().topics {
 		if t.id == id {
@@ -190,4 +205,16 @@ var grumbles = []string{
 var mistakes = []string{
 	"answer in all caps", "always answer in Spanish", "use a table", "never mention the shop",
 	"end with \"Over and out\"", "mention the weather", "use at most 5 words",
+}
+
+// tastes are what one person likes and says so.
+var tastes = []string{
+	"Personally, I prefer answers in Spanish.", "I prefer bullet points.", "I'd prefer a table, but that's just me.",
+	"For me, please use at most 20 words.", "I personally like it when answers end with a question.", "Call me captain.",
+}
+
+// Reworded puts what is to be said, and what it takes the place of, into a
+// wording: %s and %o.
+func Reworded(wording, now, old string) string {
+	return capital(strings.NewReplacer("%s", now, "%o", old).Replace(wording))
 }
