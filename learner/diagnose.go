@@ -48,7 +48,8 @@ type Diagnosis struct {
 
 // Diagnose asks what would have prevented a complaint (issue 6): an upstream
 // failure is never a rule; a clear instruction is one, unless the tool or the
-// token limit failed and the instruction names no form; a correction whose words
+// token limit failed and the instruction names no form, or what it asks for is to
+// claim a fact; a correction whose words
 // stood nowhere in what the model read lacks a fact; a complaint on a step where
 // another target does better is routing. It is pure.
 func Diagnose(c Case) Diagnosis {
@@ -67,6 +68,9 @@ func Diagnose(c Case) Diagnosis {
 	}
 	if c.Exchange != nil && cutOff(c.Exchange.Finish) && !formal {
 		return Diagnosis{Kind: Length, Reason: "the answer was cut off at the token limit"}
+	}
+	if instructs && check.Claims(action) {
+		return Diagnosis{Kind: MissingFact, Action: action, Detail: oneLine(action, 100), Reason: "a fact that a person claims: as a rule it needs an admin's name, a source and how long it holds"}
 	}
 	if instructs {
 		return Diagnosis{Kind: Instructs, Action: action, When: when, Reason: "the person said what to do"}

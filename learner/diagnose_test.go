@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"heed/store"
 	"heed/wire"
 )
 
@@ -57,5 +58,21 @@ func TestRead_ToolResults(t *testing.T) {
 		if !strings.Contains(got.Text, c.text) || len(got.Tools) != len(c.tools) || len(c.tools) > 0 && got.Tools[0] != c.tools[0] {
 			t.Errorf("Read(%s) = %+v, want %q and %q", c.body, got, c.text, c.tools)
 		}
+	}
+}
+
+// What end users claim is a finding: as a rule it needs an admin who knows a source
+// and how long it holds.
+func TestLearner_ClaimedFactIsAFinding(t *testing.T) {
+	b := newBench(t)
+	b.say(b.exchange("do gift cards expire"), "u1", "You should say that gift cards never expire.")
+	b.say(b.exchange("how long is a gift card valid"), "u2", "Mention that gift cards never expire")
+	b.work()
+	if n := len(b.proposals(store.Open)); n != 0 {
+		t.Fatalf("%d proposals of a fact that end users claim", n)
+	}
+	fs := b.findings("open")
+	if len(fs) != 1 || fs[0].Kind != string(MissingFact) || fs[0].People != 2 || fs[0].Suggest != "Say that gift cards never expire." {
+		t.Errorf("findings %+v, want one of a missing fact with the wording", fs)
 	}
 }

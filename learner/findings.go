@@ -133,6 +133,9 @@ func Suggest(f *store.Feedback, d Diagnosis) string {
 	case Length:
 		return "Raise the token limit of this step, or add a rule such as: Answer in at most 150 words."
 	case MissingFact, Retrieval:
+		if d.Action != "" {
+			return d.Action // an admin who knows that it is so may make a rule of it
+		}
 		return oneLine("Add it to what the agent can look up: "+firstOf(f.Correction, f.Comment), 400)
 	case Reword:
 		return oneLine("Reword the rule, for example: "+d.Action, 400)
