@@ -125,6 +125,13 @@ const (
 func support(r *rules.Rule, evidence []store.Evidence, keep []string, known Frequencies) {
 	examples := slices.Clone(keep)
 	given := map[string]int{}
+	counted := map[string]bool{}
+	for _, e := range evidence {
+		if q := cut(e.Query, rules.MaxExampleBytes); slices.Contains(examples, q) && !counted[q] {
+			counted[q] = true
+			given[e.User]++
+		}
+	}
 	for _, e := range evidence {
 		if !slices.Contains(r.Sources, e.Feedback) {
 			r.Sources = append(r.Sources, e.Feedback)
