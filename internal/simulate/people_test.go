@@ -187,3 +187,30 @@ func checkFeedback(t *testing.T, f Feedback) {
 		t.Errorf("general feedback without scope: %+v", f)
 	}
 }
+
+// What one person likes says so, and is nobody's expectation.
+func TestPerson_Taste(t *testing.T) {
+	p := NewPerson("ann", 1, []Expectation{{ID: "e", Kind: Mention, Text: "the amber desk"}})
+	p.Silent, p.Mistaken, p.Vague, p.Instance, p.Taste, p.Corrects = 0, 0, 0, 0, 1, 1
+	for _, q := range []string{"how do I return shoes?", "what does delivery cost?", "do you sell vouchers?"} {
+		f, says := p.Judge(q, "You can do that in your account.")
+		if !says || f.Form != Taste || f.Expectation != "" || f.Correction != "" || f.Rating != -1 {
+			t.Errorf("%q: %+v, %v", q, f, says)
+		}
+		if low := strings.ToLower(f.Comment); !strings.Contains(low, "prefer") && !strings.Contains(low, "for me") && !strings.Contains(low, "i personally") && !strings.Contains(low, "call me") {
+			t.Errorf("%q does not read as a taste", f.Comment)
+		}
+	}
+}
+
+// People name a topic as the benchmark tells them to.
+func TestPerson_About(t *testing.T) {
+	p := NewPerson("ann", 1, []Expectation{{ID: "e", Topics: []string{"tire_change"}, Kind: Mention, Text: "the amber desk"}})
+	p.Silent, p.Mistaken, p.Vague, p.Instance = 0, 0, 0, 0
+	p.Topic = func(string) string { return "tire_change" }
+	p.About = func(string) string { return "changing tires" }
+	f, _ := p.Judge("my tire is flat", "Oh dear.")
+	if !strings.Contains(f.Comment+f.AppliesWhen, "changing tires") {
+		t.Errorf("feedback %+v does not name the topic", f)
+	}
+}
