@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -108,11 +106,7 @@ func (c *learningCommand) writeJSON(b *bench) error {
 	if c.JSON == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(map[string]any{"rows": b.rows, "musts": b.musts}, "", " ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(c.JSON, text, 0o644)
+	return writeJSON(c.JSON, map[string]any{"rows": b.rows, "musts": b.musts})
 }
 
 func (c *learningCommand) depth(b *bench) error {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -58,14 +56,14 @@ func (c *scopeCommand) overHTTP(out io.Writer, d *dataset) error {
 }
 
 func (c *scopeCommand) agree(d *dataset, s setting) (agreement, error) {
-	l := learningCommand{Heed: c.Heed, Comments: s.Comments, Cap: 12}
+	l := learningCommand{Heed: c.Heed, Comments: s.Comments, Cap: 12, Ticks: "none"}
 	bin, remove, err := l.program()
 	if err != nil {
 		return agreement{}, err
 	}
 	defer remove()
 	topics := max(1, int(s.Coverage*float64(len(d.labels))+0.5))
-	w, err := l.newWorld(d, bin, topics, s.Seed)
+	w, err := l.newWorld(&bench{d: d, bin: bin}, topicWishes(d, topics, s.Seed), s.Seed, "")
 	if err != nil {
 		return agreement{}, err
 	}
@@ -166,10 +164,12 @@ func (w *world) compare(set *rules.Set, stats *match.Stats, queries []labelled) 
 	var buf match.Buffer
 	var covered, right, neighbours, wrong float64
 	for _, q := range queries {
-		got, err := w.rulesOf(q.text)
+		answer, err := w.ask(q.text, false)
 		if err != nil {
 			return a, err
 		}
+		got := answer.rules
+		slices.Sort(got)
 		want := []string{}
 		for _, h := range ix.Match(match.Extract("", []string{q.text}, stats)[0], nil, &buf) {
 			want = append(want, set.Rules[h.Rule].ID)
@@ -185,7 +185,7 @@ func (w *world) compare(set *rules.Set, stats *match.Stats, queries []labelled) 
 		for _, id := range got {
 			about = about || w.topicOf(set.Rule(id)) == q.label
 		}
-		if _, ok := w.expect[q.label]; ok {
+		if slices.ContainsFunc(w.wishes, func(e wish) bool { return e.covers(q.label) }) {
 			covered, right = covered+1, right+one(about)
 		} else {
 			neighbours, wrong = neighbours+1, wrong+one(len(got) > 0)
@@ -201,35 +201,4 @@ func (w *world) topicOf(r *rules.Rule) string {
 		return ""
 	}
 	return w.label[r.Scope.Examples[0]]
-}
-
-// rulesOf returns the ids of the rules that the gateway gave a request, sorted.
-func (w *world) rulesOf(question string) ([]string, error) {
-	body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []map[string]string{
-		{"role": "system", "content": agentPrompt}, {"role": "user", "content": question}}})
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.gateway+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+learnKey)
-	req.Header.Set("Heed-Log", "off")
-	resp, err := w.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("chat answered %d: %w", resp.StatusCode, err)
-	}
-	ids := []string{}
-	for part := range strings.SplitSeq(resp.Header.Get("Heed-Rules"), ",") {
-		if id, _, ok := strings.Cut(strings.TrimSpace(part), "@"); ok {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
 }
