@@ -75,12 +75,12 @@ func TestOpen_Locked(t *testing.T) {
 }
 
 func TestOpen_Newer(t *testing.T) {
-	for _, file := range []string{mainFile, logFile} {
+	for file, sc := range map[string]schema{mainFile: mainSchema, logFile: logSchema} {
 		dir, _, _ := filled(t)
 		alter(t, dir, file, `PRAGMA user_version = 99`)
 		_, err := Open(t.Context(), dir, Options{})
 		wants(t, err, store.ErrUnknown, file, "99")
-		alter(t, dir, file, `PRAGMA user_version = 1`)
+		alter(t, dir, file, fmt.Sprint(`PRAGMA user_version = `, len(sc.steps)))
 		open(t, dir, Options{}) // it was left as it was
 	}
 }

@@ -22,7 +22,7 @@ type schema struct {
 // Application ids: "HEEM" and "HEEX". A file that carries another one is no
 // store of ours.
 var (
-	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1}}
+	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2}}
 	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1}}
 )
 
@@ -76,6 +76,20 @@ CREATE TABLE audit(
 	app TEXT, number INTEGER, target TEXT NOT NULL, action TEXT NOT NULL, hash TEXT NOT NULL, doc BLOB NOT NULL,
 	PRIMARY KEY(app, number)) WITHOUT ROWID;
 CREATE TABLE audit_head(app TEXT PRIMARY KEY, number INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+`
+
+// An index for every filter that people list by, in the order of the list: without
+// that SQLite rather walks all of an app's records than sorts a few.
+const mainV2 = `
+DROP INDEX feedback_exchange; DROP INDEX feedback_session; DROP INDEX feedback_user;
+CREATE INDEX feedback_exchange ON feedback(app, exchange, at, id) WHERE exchange IS NOT NULL;
+CREATE INDEX feedback_session ON feedback(app, session, at, id) WHERE session IS NOT NULL;
+CREATE INDEX feedback_user ON feedback(app, user, at, id) WHERE user IS NOT NULL;
+CREATE INDEX feedback_bad ON feedback(app, at, id) WHERE bad;
+CREATE INDEX proposal_state ON proposal(app, state, changed);
+CREATE INDEX finding_state ON finding(app, state, changed);
+CREATE INDEX audit_target ON audit(app, target, number);
+CREATE INDEX audit_action ON audit(app, action, number);
 `
 
 // An exchange lives in a slot of a chunk: a run of one app's exchanges that are
