@@ -127,40 +127,12 @@ func TestBackup_RoundTripWhileRunning(t *testing.T) {
 	s := open(t, opt)
 	fillApp(t, s, "shop")
 	want := everything(t, s, "shop")
-	writer := open(t, withDir(withoutIndex(opt), t.TempDir()))
-	var acked []string
-	stop, stopped := make(chan bool), make(chan bool)
-	enough := make(chan bool)
-	go func() { // ends with stop
-		defer close(stopped)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			f, _, err := writer.AddFeedback(ctx, &store.Feedback{App: "busy", Source: "api", User: fmt.Sprint("u", i), Comment: "yes"})
-			if err == nil {
-				err = writer.WriteExchanges(ctx, traffic("busy", 5))
-			}
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if i < 50 {
-				acked = append(acked, f.ID)
-			} else if i == 50 {
-				close(enough)
-			}
-		}
-	}()
-	<-enough
+	acked, stop := busy(t, open(t, withDir(withoutIndex(opt), t.TempDir())))
 	dir := filepath.Join(t.TempDir(), "copy")
 	if err := s.Backup(ctx, dir); err != nil {
 		t.Fatal(err)
 	}
-	close(stop)
-	<-stopped
+	stop()
 	if err := s.Backup(ctx, dir); err == nil {
 		t.Error("a backup was overwritten")
 	}
@@ -185,13 +157,53 @@ func TestBackup_RoundTripWhileRunning(t *testing.T) {
 	}
 	worksAgain(t, restored, acked)
 
-	// The index goes on where its copy stopped, and has what the stream lacks.
+	next.Dir = t.TempDir()
+	indexGoesOn(t, next, dir)
+}
+
+// busy writes feedback and exchanges until stop is called, and returns the ids of
+// the feedback that was acknowledged until now.
+func busy(t *testing.T, s *Store) (acked []string, stop func()) {
+	t.Helper()
+	ctx := t.Context()
+	end, ended, enough := make(chan bool), make(chan bool), make(chan bool)
+	go func() { // ends with stop
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			f, _, err := s.AddFeedback(ctx, &store.Feedback{App: "busy", Source: "api", User: fmt.Sprint("u", i), Comment: "yes"})
+			if err == nil {
+				err = s.WriteExchanges(ctx, traffic("busy", 5))
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i < 50 {
+				acked = append(acked, f.ID)
+			} else if i == 50 {
+				close(enough)
+			}
+		}
+	}()
+	<-enough
+	return acked, func() { close(end); <-ended }
+}
+
+// indexGoesOn checks that the index goes on where its copy stopped.
+func indexGoesOn(t *testing.T, next Options, dir string) {
+	t.Helper()
+	ctx := t.Context()
 	index, err := sqlite.Open(ctx, filepath.Join(dir, indexFolder), sqlite.Options{Log: testLog(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = index.Close() })
-	next.Dir, next.Index = t.TempDir(), index
+	next.Index = index
 	b, err := os.ReadFile(filepath.Join(dir, indexFile))
 	if err != nil || os.WriteFile(filepath.Join(next.Dir, indexFile), b, 0o600) != nil {
 		t.Fatal(err)
@@ -282,6 +294,23 @@ func TestRestore_DamagedFileIsRefused(t *testing.T) {
 	}
 }
 
+// fillLarge adds n records of a thousand people.
+func fillLarge(t *testing.T, s *Store, n int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for w := range 32 {
+		wg.Go(func() {
+			for i := w; i < n; i += 32 {
+				f := &store.Feedback{App: "shop", Source: "api", User: fmt.Sprint("user", i%1000), Key: fmt.Sprint("k", i), Digest: "d", Comment: fmt.Sprint("no ", i)}
+				if _, _, err := s.AddFeedback(t.Context(), f); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // A very large app (100,000 records with HEED_SOAK) is backed up, restored and
 // searched for a person while feedback goes on being acknowledged.
 func TestStore_VeryLargeApp(t *testing.T) {
@@ -293,18 +322,7 @@ func TestStore_VeryLargeApp(t *testing.T) {
 	opt := srv.options(t)
 	s := open(t, opt)
 	ctx := t.Context()
-	var wg sync.WaitGroup
-	for w := range 32 {
-		wg.Go(func() {
-			for i := w; i < n; i += 32 {
-				f := &store.Feedback{App: "shop", Source: "api", User: fmt.Sprint("user", i%1000), Key: fmt.Sprint("k", i), Digest: "d", Comment: fmt.Sprint("no ", i)}
-				if _, _, err := s.AddFeedback(ctx, f); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
+	fillLarge(t, s, n)
 	timed := func(what string, fn func() error) {
 		t.Helper()
 		start := time.Now()

@@ -83,6 +83,27 @@ func TestStore_ContractOnCluster(t *testing.T) {
 		opt := Options{URL: url, Dir: tb.TempDir(), Prefix: fmt.Sprint("t", prefixes.Add(1)), Log: testLog(tb)}
 		return suite{open(tb, opt), opt}
 	})
+	erasing := Options{URL: url, Dir: t.TempDir(), Prefix: "erase", Log: testLog(t)}
+	e := open(t, erasing)
+	storetest.RunErase(t, storetest.Erasing{
+		Store: e, Eraser: e, Settle: func(testing.TB) {}, Holds: func(t testing.TB, text string) []string { return e.holds(t, text, erasing.Dir) },
+	})
+	full := open(t, Options{URL: url, Dir: t.TempDir(), Prefix: "full", Log: testLog(t)})
+	fillApp(t, full, "shop")
+	dir := t.TempDir()
+	if err := full.Backup(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	restored := open(t, Options{URL: url, Dir: t.TempDir(), Prefix: "restored", Log: testLog(t)})
+	if err := restored.Restore(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	want, got := everything(t, full, "shop"), everything(t, restored, "shop")
+	for what := range want {
+		if got[what] != want[what] {
+			t.Errorf("%s:\n got %.300s\nwant %.300s", what, got[what], want[what])
+		}
+	}
 	s := open(t, Options{URL: url, Dir: t.TempDir(), Prefix: "many", Log: testLog(t)})
 	for i := range 30 {
 		_, _, err := s.AddFeedback(context.Background(), &store.Feedback{App: fmt.Sprint("app", i), Source: "api", Comment: fmt.Sprint(i)})

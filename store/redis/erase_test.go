@@ -2,19 +2,49 @@ package redis
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"heed/rules"
 	"heed/store"
 	"heed/store/storetest"
 )
+
+// keys lists the store's keys, on every node of a cluster.
+func (s *Store) keys(t testing.TB) (keys []string) {
+	t.Helper()
+	var mu sync.Mutex
+	scan := func(ctx context.Context, c *redis.Client) error {
+		it := c.Scan(ctx, 0, s.opt.Prefix+":*", 1000).Iterator()
+		for it.Next(ctx) {
+			mu.Lock()
+			keys = append(keys, it.Val())
+			mu.Unlock()
+		}
+		return it.Err()
+	}
+	var err error
+	switch c := s.client.(type) {
+	case *redis.Client:
+		err = scan(t.Context(), c)
+	case *redis.ClusterClient:
+		err = c.ForEachMaster(t.Context(), scan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
 
 // holds lists what on the server and in the folders holds the text.
 func (s *Store) holds(t testing.TB, text string, dirs ...string) (found []string) {
@@ -25,9 +55,7 @@ func (s *Store) holds(t testing.TB, text string, dirs ...string) (found []string
 			found = append(found, where)
 		}
 	}
-	keys := s.client.Scan(ctx, 0, s.opt.Prefix+":*", 1000).Iterator()
-	for keys.Next(ctx) {
-		key := keys.Val()
+	for _, key := range s.keys(t) {
 		switch kind := s.client.Type(ctx, key).Val(); kind {
 		case "string":
 			note(key, s.client.Get(ctx, key).Val())
@@ -55,9 +83,6 @@ func (s *Store) holds(t testing.TB, text string, dirs ...string) (found []string
 		default:
 			t.Fatalf("key %s is a %s", key, kind)
 		}
-	}
-	if err := keys.Err(); err != nil {
-		t.Fatal(err)
 	}
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -119,38 +144,30 @@ func TestStore_EraseUser(t *testing.T) {
 	}
 }
 
-// An erasure at one admin reaches the journal and the copies of rules of gateways
-// on other machines, also of one that was away, and the index of another admin.
-func TestErase_ReachesEveryProcess(t *testing.T) {
-	const word, ann, ben = "xylophone-4711", "ann", "ben"
-	srv := startServer(t)
-	opt := srv.options(t)
+// word is what ann said, and nobody else.
+const word, ann, ben = "xylophone-4711", "ann", "ben"
+
+func sayAs(t *testing.T, s *Store, user, comment string) *store.Feedback {
+	t.Helper()
+	f, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "widget", User: user, Comment: comment})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// spreadWord brings the word into every place that may hold it, and returns the
+// exchange that does.
+func spreadWord(t *testing.T, here, away *Store, admins []*Store) *store.Exchange {
+	t.Helper()
 	ctx := t.Context()
-	indexDirs := []string{t.TempDir(), t.TempDir()}
-	var admins []*Store
-	for i := range indexDirs {
-		o := withDir(opt, t.TempDir())
-		o.Index = openIndex(t, indexDirs[i])
-		admins = append(admins, open(t, o))
-	}
-	dirs := []string{t.TempDir(), t.TempDir()}
-	here, away := open(t, withDir(opt, dirs[0])), open(t, withDir(opt, dirs[1]))
-	say := func(s *Store, user, comment string) *store.Feedback {
-		t.Helper()
-		f, _, err := s.AddFeedback(ctx, &store.Feedback{App: "shop", Source: "widget", User: user, Comment: comment})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
 	x := &store.Exchange{ID: store.NewID(), App: "shop", Time: time.Now(), Facts: rules.Facts{User: ann}, Query: word, Request: []byte(word)}
 	if err := here.WriteExchanges(ctx, []*store.Exchange{x}); err != nil {
 		t.Fatal(err)
 	}
-	said := say(here, ann, word)
-	say(away, ann, word)
 	r := rule("Mention the " + word + ".")
-	r.Sources = []string{said.ID}
+	r.Sources = []string{sayAs(t, here, ann, word).ID}
+	sayAs(t, away, ann, word)
 	if _, err := here.Publish(ctx, "shop", 0, &rules.Set{App: "shop", Rules: []rules.Rule{r}}, store.Audit{Actor: "a", Action: "publish"}); err != nil {
 		t.Fatal(err)
 	}
@@ -168,8 +185,27 @@ func TestErase_ReachesEveryProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return x
+}
+
+// An erasure at one admin reaches the journal and the copies of rules of gateways
+// on other machines, also of one that was away, and the index of another admin.
+func TestErase_ReachesEveryProcess(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	ctx := t.Context()
+	indexDirs := []string{t.TempDir(), t.TempDir()}
+	var admins []*Store
+	for i := range indexDirs {
+		o := withDir(opt, t.TempDir())
+		o.Index = openIndex(t, indexDirs[i])
+		admins = append(admins, open(t, o))
+	}
+	dirs := []string{t.TempDir(), t.TempDir()}
+	here, away := open(t, withDir(opt, dirs[0])), open(t, withDir(opt, dirs[1]))
+	x := spreadWord(t, here, away, admins)
 	srv.stop()
-	say(away, ann, word+" again") // journaled only
+	sayAs(t, away, ann, word+" again") // journaled only
 	if err := away.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +250,7 @@ func TestErase_ReachesEveryProcess(t *testing.T) {
 		t.Errorf("listed %+v, %v", xs, err)
 	}
 	for _, s := range []*Store{here, away} {
-		f := say(s, ann, "back")
+		f := sayAs(t, s, ann, "back")
 		if got, err := admins[0].FeedbackByID(ctx, "shop", f.ID); err != nil || got.Comment != "back" {
 			t.Errorf("what the person said after it: %+v, %v", got, err)
 		}

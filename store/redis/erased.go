@@ -83,12 +83,13 @@ func (a *erasedApps) did(app string, number uint64) {
 	a.applied[app] = number
 }
 
-// learnErased reads who was erased.
+// learnErased reads who was erased: the number first, so that nobody is missing
+// whom it counts.
 func (s *Store) learnErased(ctx context.Context, app string) error {
 	var n *redis.SliceCmd
 	var users *redis.MapStringStringCmd
 	err := s.call(ctx, "erased", func(ctx context.Context) error {
-		_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			n = p.HMGet(ctx, s.base(app)+"c", "ern")
 			users = p.HGetAll(ctx, s.base(app)+"eu")
 			return nil

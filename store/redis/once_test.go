@@ -162,6 +162,13 @@ func loseReplies(t *testing.T, torn bool) {
 			t.Errorf("%s: no reply was lost: the case tests nothing", c.name)
 		}
 	}
+	changedOnce(t, s)
+}
+
+// changedOnce checks that every change of loseReplies is there once.
+func changedOnce(t *testing.T, s *Store) {
+	t.Helper()
+	ctx := t.Context()
 	if n, err := s.Gaps(ctx, "shop"); err != nil || n != 3 {
 		t.Errorf("gaps %d %v, want 3", n, err)
 	}

@@ -422,4 +422,19 @@ func TestStore_LeastRights(t *testing.T) {
 	if err := s.NoteGap(t.Context(), "shop", 1); err != nil {
 		t.Error(err)
 	}
+	dir := t.TempDir()
+	if err := s.Backup(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	next := reader
+	next.Dir, next.Prefix = t.TempDir(), "t-restored"
+	if err := open(t, next).Restore(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.EraseUser(t.Context(), "shop", "ann", nil); err != nil {
+		t.Error(err)
+	}
+	if err := s.Forget(t.Context(), "shop", store.Erased{Feedback: []string{"f"}}, store.Audit{Actor: "ann", Action: "erase"}); err != nil {
+		t.Error(err)
+	}
 }
