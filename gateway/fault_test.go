@@ -57,6 +57,9 @@ func TestGateway_Faults(t *testing.T) {
 			return false
 		}
 	}
+	sized := func(n int) string { // a stream whose length was known before
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n", n)
+	}
 	jsonHead := func(n int) string {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", n)
 	}
@@ -73,6 +76,8 @@ func TestGateway_Faults(t *testing.T) {
 		{"F9 reset in mid-stream", raw(sseHead+chunk(event), true), want{status: 200, has: codeBroken, not: "[DONE]", outcome: store.Truncated}},
 		{"F9 closed in mid-stream", raw(sseHead + chunk(event)), want{status: 200, has: event + `data: {"error":`, not: "[DONE]", outcome: store.Truncated}},
 		{"F9 closed in mid-event", raw(sseHead + chunk(event+"data: {\"id\":")), want{status: 200, has: "\n\ndata: {\"error\":", not: "[DONE]", outcome: store.Truncated}},
+		{"F9 closed before its declared length", raw(sized(len(event)+30) + event), want{status: 200, has: event + `data: {"error":{"message":"upstream main broke off in the middle of its answer","type":"server_error","param":null,"code":"` + codeBroken + `"}}` + "\n\n", not: "[DONE]", outcome: store.Truncated}},
+		{"declared length", raw(sized(len(event+sseDone)) + event + sseDone), want{status: 200, has: event + sseDone, outcome: store.OK}},
 		{"F10 ends without [DONE]", answerStream(event, sseStop), want{status: 200, has: event + sseStop, not: "[DONE]", outcome: store.OK}},
 		{"F10 ends without an end", answerStream(event), want{status: 200, has: event, not: "error", outcome: store.Truncated}},
 		{"F11 odd events", answerStream("\xef\xbb\xbfno colon\r", ":comment\r\n", "data:"+event[6:], sseDone), want{status: 200, has: "\xef\xbb\xbfno colon\r:comment\r\ndata:{", outcome: store.OK}},

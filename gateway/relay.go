@@ -70,6 +70,9 @@ func (c *call) answer(ctx *fasthttp.RequestCtx) {
 			c.tapped() // no row needs the bytes, but its usage counts
 		}
 		r.ImmediateHeaderFlush = true
+		if c.relay.stream {
+			n = -1 // a declared length would leave no room for the error event, and hold each part back
+		}
 		r.SetBodyStream(c, max(n, -1))
 	}
 }
