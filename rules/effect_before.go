@@ -117,12 +117,16 @@ type contest struct {
 	earlier Tally
 	d       float64
 	first   [steps]float64                  // of each p, the logarithm of the bet on the earlier units
+	stakes  [len(laterSizes)]float64        // logarithms of laterStakes
 	good    [steps][len(laterSizes)]float64 // of each p, what a good later unit adds to each bet's logarithm
 	bad     [steps][len(laterSizes)]float64
 }
 
 func newContest(earlier Tally, d float64) contest {
 	c := contest{earlier: earlier, d: d}
+	for j, stake := range laterStakes {
+		c.stakes[j] = math.Log(stake)
+	}
 	for i := 1; i < steps; i++ {
 		p := float64(i) / steps
 		c.first[i] = betBelow(earlier, p)
@@ -177,14 +181,27 @@ func (c *contest) evidence(since Tally) float64 {
 		return 0
 	}
 	least, at := math.Inf(1), 0
-	floor := math.Log(laterStakes[0])
-	for i := 1; i < steps; i++ {
-		if float64(i)/steps+c.d <= 0 || c.first[i]+floor >= least {
-			continue
+	look := func(i int) {
+		if i < 1 || i >= steps || float64(i)/steps+c.d <= 0 || c.first[i]+c.stakes[0] >= least {
+			return // the bet of size 0 keeps its stake
 		}
-		if v := c.first[i] + betAbove(since, &c.good[i], &c.bad[i]); v < least {
+		var logs [len(laterSizes)]float64
+		top := math.Inf(-1)
+		for j := range logs {
+			logs[j] = c.stakes[j] + since.log(c.good[i][j], c.bad[i][j])
+			top = max(top, logs[j])
+		}
+		if c.first[i]+top >= least {
+			return
+		}
+		if v := c.first[i] + logSum(logs[:]); v < least {
 			least, at = v, i
 		}
+	}
+	pooled := float64(c.earlier.Good+since.Good) / float64(c.earlier.Of+since.Of)
+	look(int(pooled * steps)) // near the least: the others are passed over without exponentials
+	for i := 1; i < steps; i++ {
+		look(i)
 	}
 	if at == 0 || least < closer {
 		return min(least, math.MaxFloat64)

@@ -20,6 +20,7 @@ type commands struct {
 	Learning learningCommand `cmd:"" help:"The loop: what unseen answers follow after so many records of feedback."`
 	Diagnose diagnoseCommand `cmd:"" help:"What would have prevented a complaint: labelled cases against the diagnosis, as a confusion matrix."`
 	Effect   effectCommand   `cmd:"" help:"Does a rule help or harm: simulated rules of known effect, with a look at every exchange."`
+	Plot     plotCommand     `cmd:"" help:"Draws what scope, learning and effect wrote with --json, as SVG."`
 	Prefix   prefixCommand   `cmd:"" help:"What a prompt cache can still serve: the prefix that requests of a conversation share, for each placement."`
 	Scope    scopeCommand    `cmd:"" help:"The right requests and no others: which unseen requests get which rules."`
 	Store    storeCommand    `cmd:"" help:"The price of the record: what an exchange costs to log, and how long a list or a search takes."`

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// plotCommand turns what other commands wrote with --json into charts.
+type plotCommand struct {
+	Results []string `arg:"" type:"existingfile" help:"Files that scope, learning or effect wrote with --json."`
+	Out     string   `default:"docs/plots" type:"path" help:"Folder for the SVG files."`
+}
+
+// Run draws every file; the charts' names are those of the files.
+func (c *plotCommand) Run(out io.Writer) error {
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return fmt.Errorf("plot: %w", err)
+	}
+	for _, path := range c.Results {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("plot: %w", err)
+		}
+		figures, err := plots(b)
+		if err != nil {
+			return fmt.Errorf("plot %s: %w", path, err)
+		}
+		base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		for _, f := range figures {
+			to := filepath.Join(c.Out, base+f.suffix+".svg")
+			if err := os.WriteFile(to, []byte(f.svg), 0o644); err != nil {
+				return fmt.Errorf("plot: %w", err)
+			}
+			fmt.Fprintln(out, to)
+		}
+	}
+	return nil
+}
+
+// plot is one file: its name is that of the results with suffix.
+type plot struct{ suffix, svg string }
+
+// plots tells by its shape which command wrote b, and draws it.
+func plots(b []byte) ([]plot, error) {
+	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '[' {
+		var rows []learningRow
+		if err := json.Unmarshal(b, &rows); err != nil {
+			return nil, err
+		}
+		return plotLearning(rows), nil
+	}
+	var in struct {
+		Command string
+		Mean    []scopeMean
+		Results json.RawMessage
+		Changes []effectResult
+		Little  []effectResult
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Command == "effect":
+		var rs []effectResult
+		if err := json.Unmarshal(in.Results, &rs); err != nil {
+			return nil, err
+		}
+		return plotEffect(rs, in.Changes, in.Little), nil
+	case len(in.Mean) > 0:
+		return plotScope(in.Mean), nil
+	}
+	return nil, errors.New("neither of scope, learning nor effect")
+}
+
+// plotLearning draws a track a file: what is gained beside what is touched
+// wrongly, near and far apart, with every baseline and the ceiling.
+func plotLearning(rows []learningRow) []plot {
+	var out []plot
+	for _, track := range distinct(rows, func(r learningRow) string { return r.Track }) {
+		of := slices.DeleteFunc(slices.Clone(rows), func(r learningRow) bool { return r.Track != track })
+		records, systems := distinct(of, func(r learningRow) int { return r.Records }), distinct(of, func(r learningRow) string { return r.System })
+		slices.Sort(records)
+		seeds := len(distinct(of, func(r learningRow) int { return r.Seed }))
+		ticks := labels(records)
+		draw := func(title, y string, value func(learningRow) float64) panel {
+			p := panel{Title: title, X: "feedback records (steps not to scale)", Y: y, Ticks: ticks, Top: 100}
+			for _, s := range systems {
+				l := line{Name: s}
+				for _, n := range records {
+					l.Ys = append(l.Ys, mean(of, func(r learningRow) bool { return r.System == s && r.Records == n }, value))
+				}
+				p.Lines = append(p.Lines, l)
+			}
+			return p
+		}
+		gain := draw("Adherence on unseen questions in scope", "%", func(r learningRow) float64 { return 100 * r.Adherence })
+		if track == "depth" {
+			ceiling := line{Name: "ceiling"}
+			for _, n := range records {
+				ceiling.Ys = append(ceiling.Ys, 100*min(1, float64(n)/8))
+			}
+			gain.Lines = append(gain.Lines, ceiling)
+		}
+		out = append(out, plot{"-" + track, figure("Loop, track "+track, fmt.Sprintf("Seeds: %d. The simulated model obeys by construction: this measures the loop, not a model. heedbench learning", seeds), []panel{
+			gain,
+			draw("Task success over all requests", "%", func(r learningRow) float64 { return 100 * r.Success }),
+			draw("Near: neighbouring requests touched", "%", func(r learningRow) float64 { return 100 * r.Near }),
+			draw("Far: unrelated requests touched", "%", func(r learningRow) float64 { return 100 * r.Far }),
+		})})
+	}
+	return out
+}
+
+// scopeMean is a row of scope's means.
+type scopeMean struct {
+	Set       string             `json:"set"`
+	N         int                `json:"n"`
+	Coverage  float64            `json:"coverage"`
+	Ticks     int                `json:"ticks"`
+	System    string             `json:"system"`
+	Recall    float64            `json:"recall"`
+	Wrong     float64            `json:"wrong_per_100_neighbouring"`
+	Unrelated map[string]float64 `json:"wrong_per_100_unrelated"`
+	Kept      float64            `json:"followup_kept"`
+	Dropped   float64            `json:"topic_change_dropped"`
+}
+
+// plotScope draws a figure for each share of topics that have rules.
+func plotScope(rows []scopeMean) []plot {
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r scopeMean) bool { return r.Kept+r.Dropped > 0 })
+	var out []plot
+	for _, coverage := range distinct(rows, func(r scopeMean) float64 { return r.Coverage }) {
+		of := slices.DeleteFunc(slices.Clone(rows), func(r scopeMean) bool { return r.Coverage != coverage })
+		ns := distinct(of, func(r scopeMean) int { return r.N })
+		slices.Sort(ns)
+		name := func(r scopeMean) string {
+			if r.Ticks == 0 {
+				return r.System
+			}
+			return fmt.Sprintf("%s, %d ticks", r.System, r.Ticks)
+		}
+		systems := distinct(of, name)
+		draw := func(title, y string, top float64, value func(scopeMean) float64) panel {
+			p := panel{Title: title, X: "examples a rule (steps not to scale)", Y: y, Ticks: labels(ns), Top: top, Bars: len(ns) == 1}
+			for _, s := range systems {
+				l := line{Name: s}
+				for _, n := range ns {
+					l.Ys = append(l.Ys, mean(of, func(r scopeMean) bool { return name(r) == s && r.N == n }, value))
+				}
+				p.Lines = append(p.Lines, l)
+			}
+			return p
+		}
+		ps := []panel{draw("Recall: unseen requests in scope that get their rule", "%", 100, func(r scopeMean) float64 { return 100 * r.Recall }),
+			draw("Near: requests of the app that get a wrong rule", "of 100", 0, func(r scopeMean) float64 { return r.Wrong })}
+		var far []string
+		for _, r := range of {
+			for f := range r.Unrelated {
+				if !slices.Contains(far, f) {
+					far = append(far, f)
+				}
+			}
+		}
+		slices.Sort(far)
+		for _, f := range far {
+			ps = append(ps, draw("Far: unrelated requests ("+f+") that get any rule", "of 100", 0, func(r scopeMean) float64 {
+				if v, ok := r.Unrelated[f]; ok {
+					return v
+				}
+				return math.NaN()
+			}))
+		}
+		out = append(out, plot{fmt.Sprintf("-%.0f", 100*coverage), figure(fmt.Sprintf("Scope, %s: rules on %.0f %% of the topics", of[0].Set, 100*coverage), "Means over seeds. heedbench scope", ps)})
+	}
+	return out
+}
+
+// distinct lists the values of f over xs, in order of appearance.
+func distinct[T any, K comparable](xs []T, f func(T) K) []K {
+	var out []K
+	for _, x := range xs {
+		if k := f(x); !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func labels(ns []int) []string {
+	out := make([]string, len(ns))
+	for i, n := range ns {
+		out[i] = fmt.Sprint(n)
+	}
+	return out
+}
+
+// mean of value over the xs that count; math.NaN of none.
+func mean[T any](xs []T, counts func(T) bool, value func(T) float64) float64 {
+	var sum, n float64
+	for _, x := range xs {
+		if counts(x) {
+			sum, n = sum+value(x), n+1
+		}
+	}
+	if n == 0 {
+		return math.NaN()
+	}
+	return sum / n
+}
