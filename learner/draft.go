@@ -19,7 +19,7 @@ const modelMaxTouch = 0.5
 
 // Vet says why a draft must not become a proposal, "" when it may: it cites no
 // source or one that was not given, is too long, applies to everything or to one
-// case, quotes a person's request, holds numbers of its own, or is unsafe. It is pure. Nobody stands behind a model's words, so what a
+// case, quotes a person's request, claims a fact, holds numbers of its own, or is unsafe. It is pure. Nobody stands behind a model's words, so what a
 // person's text would be flagged for is refused here.
 func Vet(d Draft, said []Said, domains []string) string {
 	action, when := strings.TrimSpace(d.Action), strings.TrimSpace(d.When)
@@ -34,6 +34,8 @@ func Vet(d Draft, said []Said, domains []string) string {
 		return "the condition names one case"
 	case len(d.Sources) == 0:
 		return "it cites no source"
+	case check.Claims(action):
+		return "it claims a fact"
 	case len(check.Safety(action, domains))+len(check.Safety(when, domains)) > 0:
 		return "it is unsafe"
 	}

@@ -104,7 +104,7 @@ func (b *bench) handled() {
 // a condition that are in order. What the filter does not see is in the inbox, as
 // a draft for a person to decide; nothing else comes of it.
 func TestLearner_ModelThatObeysTheAttacker(t *testing.T) {
-	for _, corpus := range []string{"attacks.txt", "heldout_attacks.txt", "fresh_attacks.txt"} {
+	for _, corpus := range []string{"attacks.txt", "heldout_attacks.txt", "fresh_attacks.txt", "later_attacks.txt"} {
 		t.Run(corpus, func(t *testing.T) {
 			b := newBench(t)
 			b.freely()
