@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"heed/internal/browser"
 	"heed/internal/simulate"
 	"heed/store"
 )
@@ -92,20 +93,20 @@ func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
 	}
 	p.say(r, map[string]any{"rating": -1, "comment": "Please always mention the " + window + ".", "applies_when": "someone wants to return something"})
 
-	ctx := browser(t)
+	ctx := browser.Tab(t, 1440, 1000)
 	if _, err := chromedp.Run(ctx, chromedp.Navigate(p.admin+"/inbox")); err != nil { // the browser lives as long as this context
 		t.Fatal(err)
 	}
 	run := func(what string, steps ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
-		runIn(t, ctx, what, chromedp.Steps(steps...))
+		browser.Run(t, ctx, what, chromedp.Steps(steps...))
 	}
 	run("log in", chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), p.token),
 		chromedp.Click(chromedp.CSS("button[name=login]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal] button[name=approve]")))
 	rule := p.tickUntilShareMoves(t, ctx)
 	run("approve with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("a"), chromedp.WaitNotPresent(chromedp.CSS("[data-proposal]")))
 	run("the rule's page", chromedp.Navigate(p.admin+"/rules/"+rule+"?app=shop"), chromedp.WaitVisible(chromedp.CSS("#effect")))
-	shoot(t, ctx, "effect-first")
+	browser.Shoot(t, ctx, "effect-first")
 
 	p.eventually("the rule reaches the gateway", func() bool {
 		h := ask(returns[0]).header
@@ -119,8 +120,8 @@ func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
 	run("its effect", chromedp.WaitVisible(chromedp.CSS("#effect [data-source=check] [data-arm=before]")))
 	run("it pauses itself", chromedp.WaitVisible(chromedp.CSS(`[data-rule][data-state=paused]`)))
 	run("look again", chromedp.Navigate(p.admin+"/rules/"+rule+"?app=shop"), chromedp.WaitVisible(chromedp.CSS(`#effect [data-verdict=harms]`)))
-	shoot(t, ctx, "effect-paused")
-	effect := runIn(t, ctx, "the effect", chromedp.Text(chromedp.CSS("#effect")))
+	browser.Shoot(t, ctx, "effect-paused")
+	effect := browser.Run(t, ctx, "the effect", chromedp.Text(chromedp.CSS("#effect")))
 	for _, want := range []string{"harms", "Answers that follow it", "with the rule", "without it", "before it", "stubborn-1", "Compared"} {
 		if !strings.Contains(effect, want) {
 			t.Errorf("the effect does not show %q:\n%s", want, effect)
@@ -133,24 +134,24 @@ func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
 // and returns the rule's id.
 func (p *program) tickUntilShareMoves(t *testing.T, ctx context.Context) string {
 	t.Helper()
-	shoot(t, ctx, "ticks-before")
+	browser.Shoot(t, ctx, "ticks-before")
 	share := func() string {
-		return runIn(t, ctx, "the share", chromedp.AttributeValue(chromedp.CSS("[data-proposal] [data-share]"), "data-share")).Value
+		return browser.Run(t, ctx, "the share", chromedp.AttributeValue(chromedp.CSS("[data-proposal] [data-share]"), "data-share")).Value
 	}
 	card := p.proposals()[0]
 	first := share()
 	for _, tick := range []string{".samples:nth-child(2) li:not([data-mark]) button.yes", ".samples:nth-child(1) li:not([data-mark]) button.no",
 		".samples:nth-child(1) li:not([data-mark]) button.no"} {
-		if !runIn(t, ctx, "a sample", chromedp.Evaluate[bool](`!!document.querySelector("[data-proposal] `+tick+`")`)) {
+		if !browser.Run(t, ctx, "a sample", chromedp.Evaluate[bool](`!!document.querySelector("[data-proposal] `+tick+`")`)) {
 			continue
 		}
-		runIn(t, ctx, "tick", chromedp.Steps(chromedp.Click(chromedp.CSS("[data-proposal] "+tick)),
+		browser.Run(t, ctx, "tick", chromedp.Steps(chromedp.Click(chromedp.CSS("[data-proposal] "+tick)),
 			chromedp.WaitNotPresent(chromedp.CSS(`[data-digest="`+card.Digest()+`"]`)), chromedp.WaitVisible(chromedp.CSS("[data-proposal]"))))
 		if card = p.proposals()[0]; share() != first {
 			break
 		}
 	}
-	shoot(t, ctx, "ticks-after")
+	browser.Shoot(t, ctx, "ticks-after")
 	if now := share(); now == first {
 		t.Errorf("the share on the card stays at %s after ticks", now)
 	}
@@ -160,15 +161,15 @@ func (p *program) tickUntilShareMoves(t *testing.T, ctx context.Context) string 
 // pausedForGood looks for what an admin finds after the learner paused a rule.
 func (p *program) pausedForGood(t *testing.T, ctx context.Context, rule string) {
 	t.Helper()
-	runIn(t, ctx, "the audit", chromedp.Steps(chromedp.Navigate(p.admin+"/audit?app=shop&action=pause"), chromedp.WaitVisible(chromedp.CSS("main"))))
-	shoot(t, ctx, "effect-audit")
-	if audit := runIn(t, ctx, "the audit", chromedp.Text(chromedp.CSS("main"))); !strings.Contains(audit, "learner") || !strings.Contains(audit, "by check:") {
+	browser.Run(t, ctx, "the audit", chromedp.Steps(chromedp.Navigate(p.admin+"/audit?app=shop&action=pause"), chromedp.WaitVisible(chromedp.CSS("main"))))
+	browser.Shoot(t, ctx, "effect-audit")
+	if audit := browser.Run(t, ctx, "the audit", chromedp.Text(chromedp.CSS("main"))); !strings.Contains(audit, "learner") || !strings.Contains(audit, "by check:") {
 		t.Errorf("the audit reads:\n%s", audit)
 	}
-	runIn(t, ctx, "the inbox", chromedp.Steps(chromedp.Navigate(p.admin+"/inbox?app=shop"), chromedp.WaitVisible(chromedp.CSS("[data-proposal]"))))
-	shoot(t, ctx, "effect-proposal")
+	browser.Run(t, ctx, "the inbox", chromedp.Steps(chromedp.Navigate(p.admin+"/inbox?app=shop"), chromedp.WaitVisible(chromedp.CSS("[data-proposal]"))))
+	browser.Shoot(t, ctx, "effect-proposal")
 	back := slices.IndexFunc(p.proposals(), func(pr store.Proposal) bool { return pr.Rule() != nil && pr.Rule().ID == rule })
-	if back < 0 || !strings.Contains(runIn(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[back].ID+`"]`))), "by check") {
+	if back < 0 || !strings.Contains(browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[back].ID+`"]`))), "by check") {
 		t.Errorf("no card that says why the rule was paused: %+v", p.proposals())
 	}
 	var effect store.Effect
