@@ -12,24 +12,27 @@ import (
 // Redact returns text with mail addresses, telephone, card (Luhn) and account
 // (IBAN) numbers, keys, tokens and passwords, and what custom matches, replaced by
 // markers of the same length in bytes, such as [email****]. It reads JSON as it
-// was sent, or plain text: a secret that hides behind escapes is found, and what
-// was valid JSON stays so. The same text gives the same result. text is not changed; it is returned itself when
-// there is nothing to replace. custom may not match the empty string.
+// was sent, or plain text: a secret that hides behind escapes, in digits of another
+// script, or behind spaces and dashes that word processors put is found, and what
+// was valid JSON stays so. The same text gives the same result. text is not changed;
+// it is returned itself when there is nothing to replace. custom may not match the
+// empty string.
 //
 // It is a net with holes: names and street addresses pass, and so does a secret
 // that a stream cuts in two.
 func Redact(text []byte, custom []*regexp.Regexp) []byte {
 	r := redactor{text: text}
 	r.decode()
-	r.mails()
-	r.numbers()
-	r.accounts()
-	r.keys()
 	for _, c := range custom {
 		for _, m := range c.FindAllIndex(r.plain, -1) {
 			r.add(m[0], m[1], "custom")
 		}
 	}
+	r.normalize()
+	r.mails()
+	r.numbers()
+	r.accounts()
+	r.keys()
 	if len(r.found) == 0 {
 		return text
 	}
@@ -52,21 +55,26 @@ func (x *Exchange) Redact(custom []*regexp.Regexp) {
 // redactor is one call of Redact.
 type redactor struct {
 	text  []byte
-	plain []byte // text with JSON escapes decoded
+	plain []byte // text with JSON escapes decoded, then normalized
 	at    []int  // where each byte of plain starts in text, and the end; nil when they are the same
 	found []secret
 }
 
-// secret is a place in plain.
+// secret is a place in text.
 type secret struct {
 	lo, hi int
 	kind   string
 }
 
+// add takes a place in plain.
 func (r *redactor) add(lo, hi int, kind string) {
-	if hi > lo {
-		r.found = append(r.found, secret{lo, hi, kind})
+	if hi <= lo {
+		return
 	}
+	if r.at != nil {
+		lo, hi = r.at[lo], r.at[hi]
+	}
+	r.found = append(r.found, secret{lo, hi, kind})
 }
 
 // decode fills plain and at.
@@ -131,11 +139,7 @@ func (r *redactor) replace() []byte {
 		for i++; i < len(r.found) && r.found[i].lo < s.hi; i++ { // overlapping finds are one
 			s.hi = max(s.hi, r.found[i].hi)
 		}
-		lo, hi := s.lo, s.hi
-		if r.at != nil {
-			lo, hi = r.at[lo], r.at[hi]
-		}
-		lo, hi = wholeRunes(r.text, max(lo, end), hi)
+		lo, hi := wholeRunes(r.text, max(s.lo, end), s.hi)
 		marker(out[lo:hi], s.kind, bare(r.text, lo, hi))
 		end = hi
 	}
@@ -182,36 +186,46 @@ func bare(b []byte, lo, hi int) bool {
 	return open && (len(after) == 0 || bytes.IndexByte([]byte(",]}"), after[0]) >= 0)
 }
 
-// mails finds addresses from each @ outwards.
+// mails finds addresses from each @ outwards, which in a URL may be %40.
 func (r *redactor) mails() {
-	for i := 0; ; i++ {
-		n := bytes.IndexByte(r.plain[i:], '@')
-		if n < 0 {
-			return
-		}
-		i += n
-		lo, hi := i, i+1
-		for lo > 0 {
-			c, size := utf8.DecodeLastRune(r.plain[:lo])
-			if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !(c < utf8.RuneSelf && bytes.IndexByte([]byte("._%+-'!#$&*=?^`|~"), byte(c)) >= 0) {
-				break
-			}
-			lo -= size
-		}
-		dot := false
-		for hi < len(r.plain) {
-			c, size := utf8.DecodeRune(r.plain[hi:])
-			if !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-' && c != '.' {
-				break
-			}
-			dot = dot || c == '.' && hi > i+1
-			hi += size
-		}
-		for hi > i+1 && (r.plain[hi-1] == '.' || r.plain[hi-1] == '-') { // the end of the sentence
-			hi--
-		}
-		if lo < i && dot && bytes.IndexByte(r.plain[i:hi], '.') > 0 {
-			r.add(lo, hi, "email")
+	for i := 0; i < len(r.plain); i++ {
+		if r.plain[i] == '@' {
+			r.mail(i, i+1)
+		} else if r.plain[i] == '%' && bytes.HasPrefix(r.plain[i:], []byte("%40")) {
+			r.mail(i, i+len("%40"))
 		}
 	}
+}
+
+// mail adds the address around its sign, if it is one.
+func (r *redactor) mail(lo, hi int) {
+	sign, host := lo, hi
+	for lo > 0 {
+		c, size := utf8.DecodeLastRune(r.plain[:lo])
+		if !isLetter(c) && !(c < utf8.RuneSelf && bytes.IndexByte([]byte("._%+-'!#$&*=?^`|~"), byte(c)) >= 0) {
+			break
+		}
+		lo -= size
+	}
+	if host > sign+1 { // in a URL the address begins after "email="
+		lo += bytes.LastIndexAny(r.plain[lo:sign], "=&?") + 1
+	}
+	for hi < len(r.plain) {
+		c, size := utf8.DecodeRune(r.plain[hi:])
+		if !isLetter(c) && c != '-' && c != '.' {
+			break
+		}
+		hi += size
+	}
+	for hi > host && (r.plain[hi-1] == '.' || r.plain[hi-1] == '-') { // the end of the sentence
+		hi--
+	}
+	if lo < sign && bytes.IndexByte(r.plain[host:hi], '.') > 0 {
+		r.add(lo, hi, "email")
+	}
+}
+
+// isLetter also takes digits, and accents that stand behind their letter.
+func isLetter(c rune) bool {
+	return unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.Is(unicode.Mn, c)
 }

@@ -14,6 +14,7 @@ var keyStarts = []struct {
 	{"sk-", 20}, {"sk_", 20}, {"pk_", 20}, {"rk_", 20}, {"pk-", 20}, {"AKIA", 16}, {"ASIA", 16}, {"ghp_", 20}, {"gho_", 20}, {"ghu_", 20},
 	{"ghs_", 20}, {"ghr_", 20}, {"github_pat_", 27}, {"glpat-", 20}, {"xoxa-", 13}, {"xoxb-", 13}, {"xoxe-", 13}, {"xoxp-", 13},
 	{"xoxr-", 13}, {"xoxs-", 13}, {"AIza", 24}, {"ya29.", 20}, {"eyJ", 30}, {"hf_", 20}, {"npm_", 20}, {"dop_v1_", 20}, {"pypi-", 20},
+	{"whsec_", 20}, {"GOCSPX-", 20}, {"xapp-", 13}, {"xoxd-", 13}, {"shpat_", 20}, {"glsa_", 20}, {"gsk_", 20}, {"xai-", 20}, {"dapi", 36},
 	{"heed-", 24}, {"heed_", 24}, {"SG.", 30}, {"AccountKey=", 20},
 }
 
@@ -29,7 +30,7 @@ var keyFirst = func() (first [256]bool) {
 }()
 
 // assigned captures the value in "the password is hunter2!" and "token":"abc123".
-var assigned = regexp.MustCompile(`(?i)\b(?:api[ _-]?key|access[ _-]?key|token|secret|password|passwd|passwort|pwd|mot de passe|contraseña)\b["']?\s*(?:is|ist|est|es|=|:)\s*["']?([^\s"'\\,;{}\[\]]{6,256})`)
+var assigned = regexp.MustCompile(`(?i)(?:api[ _-]?key|access[ _-]?key|token|secret|password|passwd|passwort|pwd|mot de passe|contraseña)\b["']?\s*(?:is|ist|est|es|=|:)\s*["']?([^\s"'\\,;{}\[\]]{6,256})`)
 
 // assignedHints are in every text that assigned can match.
 var assignedHints = [][]byte{[]byte("key"), []byte("token"), []byte("secret"), []byte("pass"), []byte("pwd"), []byte("contrase")}
@@ -49,7 +50,7 @@ func (r *redactor) keys() {
 		r.token(i, hi)
 		i = max(hi, i+1)
 	}
-	lower := bytes.ToLower(b)
+	lower := lowered(b)
 	for _, hint := range assignedHints {
 		if bytes.Contains(lower, hint) {
 			for _, m := range assigned.FindAllSubmatchIndex(b, -1) {
@@ -60,22 +61,48 @@ func (r *redactor) keys() {
 			break
 		}
 	}
-	for i := 0; ; {
-		n := bytes.Index(lower[i:], []byte("bearer "))
-		if n < 0 {
-			break
+	r.schemes(lower, "bearer ", func([]byte) bool { return true })
+	r.schemes(lower, "basic ", func(v []byte) bool { return bytes.ContainsAny(v, "0123456789=") }) // else a word
+	if bytes.Contains(b, []byte("://")) {
+		for _, m := range inURL.FindAllSubmatchIndex(b, -1) {
+			r.add(m[2], m[3], "key")
 		}
-		lo := i + n + len("bearer ")
+	}
+	r.blocks()
+}
+
+// lowered is b with ASCII's capitals made small: every byte stays in its place,
+// which bytes.ToLower does not promise.
+func lowered(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
+		}
+	}
+	return out
+}
+
+// inURL captures the password in https://user:password@host.
+var inURL = regexp.MustCompile(`://[^\s/:@"'<>]*:([^\s/@"'<>]{1,256})@`)
+
+// schemes finds what follows the name of a scheme of HTTP authentication.
+func (r *redactor) schemes(lower []byte, name string, secret func(value []byte) bool) {
+	for i := 0; ; {
+		n := bytes.Index(lower[i:], []byte(name))
+		if n < 0 {
+			return
+		}
+		lo := i + n + len(name)
 		hi := lo
-		for hi < len(b) && isKeyByte(b[hi]) {
+		for hi < len(lower) && isKeyByte(lower[hi]) {
 			hi++
 		}
-		if hi-lo >= 12 {
+		if hi-lo >= 12 && secret(lower[lo:hi]) {
 			r.add(lo, hi, "key")
 		}
 		i = lo
 	}
-	r.blocks()
 }
 
 func isKeyByte(c byte) bool { return isWord(c) || bytes.IndexByte([]byte("-.+/=~"), c) >= 0 }

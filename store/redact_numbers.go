@@ -1,6 +1,10 @@
 package store
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // maxGroups bounds the groups of digits that are looked at as one number.
 const maxGroups = 12
@@ -40,7 +44,7 @@ func (r *redactor) groups(i int) []group {
 			g.hi++
 		}
 		gs = append(gs, g)
-		for i = g.hi; i < len(b) && i < g.hi+3 && bytes.IndexByte([]byte(" -./()"), b[i]) >= 0; i++ {
+		for i = g.hi; i < len(b) && i < g.hi+3 && bytes.IndexByte([]byte(" -./()\t"), b[i]) >= 0; i++ {
 		}
 		if i == g.hi || i >= len(b) || !isDigit(b[i]) {
 			break
@@ -124,10 +128,12 @@ func (r *redactor) phone(gs []group) bool {
 	switch {
 	case len(gs) == 3 && size(gs, 3, 2, 4) && b[first.hi] == '-':
 		return true
-	case n < 8 || n > 15 || isDate(gs):
+	case n < 8 || n > 15:
 		return false
 	case plus:
 		return true
+	case r.isDate(gs):
+		return false
 	case len(gs) >= 3 && size(gs[len(gs)-3:], 3, 3, 4) && len(gs) <= 4:
 		return true
 	}
@@ -144,49 +150,65 @@ func size(gs []group, ns ...int) bool {
 }
 
 // isDate tells 01.03.2026 and 2026-03-01 12:00 from telephones.
-func isDate(gs []group) bool {
+func (r *redactor) isDate(gs []group) bool {
 	if len(gs) < 3 {
 		return false
 	}
 	a, b, c := gs[0].hi-gs[0].lo, gs[1].hi-gs[1].lo, gs[2].hi-gs[2].lo
-	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && (c == 4 || c == 2 && len(gs) == 3)
+	year := func(g group) bool { return g.hi-g.lo == 4 && (r.plain[g.lo] == '1' || r.plain[g.lo] == '2') }
+	return year(gs[0]) && b <= 2 && c <= 2 || a <= 2 && b <= 2 && (year(gs[2]) || c == 2 && len(gs) == 3)
 }
 
-// accounts finds IBANs: two capitals, two check digits, groups.
+// accounts finds IBANs: two letters, two check digits, groups. In small letters it
+// must have the length that its country gives it: ids look much alike.
 func (r *redactor) accounts() {
 	b := r.plain
 	for i := 0; i+15 <= len(b); i++ {
-		if !isCapital(b[i]) || !isCapital(b[i+1]) || !isDigit(b[i+2]) || !isDigit(b[i+3]) || i > 0 && isWord(b[i-1]) {
+		if !isCapital(upper(b[i])) || !isCapital(upper(b[i+1])) || i > 0 && isWord(b[i-1]) {
 			continue
 		}
-		if hi := ibanEnd(b, i); hi > 0 {
+		if hi, n := ibanEnd(b, i); hi > 0 && (isCapital(b[i]) || strings.Contains(ibanLengths, fmt.Sprintf(" %s%d ", bytes.ToUpper(b[i:i+2]), n))) {
 			r.add(i, hi, "account")
 			i = hi
 		}
 	}
 }
 
+// ibanLengths are the countries' lengths by the SWIFT registry of IBANs, release 97.
+const ibanLengths = " AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18 FR27" +
+	" GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LI21 LT20 LU20 LV21 MC27 MD24 ME22 MK19 MR27" +
+	" MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SE24 SI19 SK24 SM27 TN24 TR26 UA29 VA22 VG24 XK20 "
+
 func isCapital(c byte) bool { return c >= 'A' && c <= 'Z' }
 
+func upper(c byte) byte {
+	if c >= 'a' && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
+}
+
 // ibanEnd returns where the longest account number from i on ends that passes the
-// check of ISO 13616; 0 without one.
-func ibanEnd(b []byte, i int) int {
-	var chars []byte
-	end := 0
-	for j := i; j < len(b) && len(chars) < 34; j++ {
-		if b[j] == ' ' && j+1 < len(b) && (isCapital(b[j+1]) || isDigit(b[j+1])) {
+// check of ISO 13616, and how many characters it has; 0 without one. Groups are
+// joined by spaces or hyphens.
+func ibanEnd(b []byte, i int) (end, n int) {
+	var buf [34]byte
+	chars := buf[:0]
+	for j := i; j < len(b) && len(chars) < len(buf); j++ {
+		c := upper(b[j])
+		if (c == ' ' || c == '-') && j+1 < len(b) && (isCapital(upper(b[j+1])) || isDigit(b[j+1])) {
 			continue
 		}
-		if !isCapital(b[j]) && !isDigit(b[j]) {
+		if !isCapital(c) && !isDigit(c) || len(chars) >= 2 && len(chars) < 4 && !isDigit(c) {
 			break
 		}
-		chars = append(chars, b[j])
+		chars = append(chars, c)
 		whole := j+1 == len(b) || !isWord(b[j+1])
 		if len(chars) >= 15 && whole && mod97(chars) == 1 {
-			end = j + 1
+			end, n = j+1, len(chars)
 		}
 	}
-	return end
+	return end, n
 }
 
 // mod97 is the remainder of the number that the account's characters stand for,

@@ -41,6 +41,20 @@ func TestRedact(t *testing.T) {
 		"«key:-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----»\nbye",
 		"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
 		"日本語 «phone:0312345678» です",
+		"https://x.example/?email=«email:john%40example.com»&x=1, «email:john＠example.com»",
+		"«email:jo\u0301hn@example.com» and «email:john@exa\u00admple.com»",
+		"«phone:+44 20 7946 0958», «phone:(0171) 12 34 567»",
+		"«phone:06\u00a012\u00a034\u00a056\u00a078», «phone:0171–1234567», «phone:+１ 555 123\u20114567»",
+		"am 01.03.2026 12:00, 2026-03-01, 12 34 1999",
+		"«card:4111\u00a01111\u202f1111 1111», «card:４１１１１１１１１１１１１１１１»",
+		`{"c":"«card:4111\u00a01111\u00a01111\u00a01111» \u2013 «account:DE89\u00a037040044 0532 0130 00»"}`,
+		"«account:de89370400440532013000», «account:DE89-3704-0044-0532-0130-00», «account:DE 89 3704 0044 0532 0130 00»",
+		"ab12cd34ef56ab78 is an id",
+		"Authorization: Basic «key:dXNlcjpwYXNzd29yZA==», a basic understanding",
+		"OPENAI_API_KEY=«key:abcdef123456», client_secret: «key:abc123def», DB_PASSWORD=«key:hunter22»",
+		"postgres://admin:«email:s3cret@db.internal»:5432/x, https://user:«key:hunter2»@localhost/",
+		"«key:whsec_abcdefghijklmnopqrstuv»",
+		"İİİİİİİİ bearer «key:abcdefghijklmnop1» and more of it",
 	} {
 		text, want := unmark(marked)
 		if got := string(store.Redact([]byte(text), nil)); got != want {
@@ -84,7 +98,7 @@ func TestRedact_Custom(t *testing.T) {
 func FuzzRedact(f *testing.F) {
 	for _, s := range []string{
 		`{"messages":[{"content":"mail john@example.com, call +49 171 1234567"}]}`, `"\ud83d\ude00 4111 1111 1111 1111\u0000"`,
-		"DE89 3704 0044 0532 0130 00", `{"a":[4111111111111111,5500005555555559]}`, "password: abc123!\\", "\xff\xfe@x.y", `\u00e9@b.cd`, "-----BEGIN PRIVATE KEY-----",
+		"DE89 3704 0044 0532 0130 00", `{"a":[4111111111111111,5500005555555559]}`, "password: abc123!\\", "\xff\xfe@x.y", `\u00e9@b.cd`, "a\u200b@b\u00ad.c＠４１１１\u00a01111", `"\u00ad\uff20%40"`, "-----BEGIN PRIVATE KEY-----",
 	} {
 		f.Add([]byte(s))
 	}
