@@ -127,9 +127,7 @@ func (c *call) admit(ctx *fasthttp.RequestCtx) *Error {
 	c.x.Head = c.set.Head()
 	c.g.allow(ctx, c.cfg, c.app)
 	c.log = string(h.Peek("Heed-Log")) != "off"
-	if c.log {
-		c.g.hear(c, h.Peek("Heed-Feedback"), short(h, "Heed-User", maxNameBytes))
-	}
+	c.g.hear(c, h.Peek("Heed-Feedback"), short(h, "Heed-User", maxNameBytes)) // on an earlier answer, whose row there is
 	if n := c.g.inFlight.Add(1); n > int64(c.g.opt.Limits.InFlight) {
 		c.g.inFlight.Add(-1)
 		return &Error{Status: fasthttp.StatusServiceUnavailable, Code: codeOverloaded, Retry: time.Second,
@@ -212,10 +210,8 @@ func (c *call) decide(ctx *fasthttp.RequestCtx) *Error {
 
 // refuse answers with the gateway's own error and logs it.
 func (c *call) refuse(ctx *fasthttp.RequestCtx, e *Error) {
+	ctx.Response.Header.Set("X-Request-Id", c.x.ID)
 	respond(ctx, c.api, e)
-	if len(ctx.Response.Header.Peek("X-Request-Id")) == 0 {
-		ctx.Response.Header.Set("X-Request-Id", c.x.ID)
-	}
 	outcome := store.UpstreamError
 	switch e.Code {
 	case codeTimeout:

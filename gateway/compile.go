@@ -180,6 +180,9 @@ func (c *config) compileApps(old *config, bad func(string, ...any)) {
 func (c *config) compileKeys(a *app, old *config, bad func(string, ...any)) {
 	if len(a.Keys) == 0 {
 		c.keyless, c.only = true, &appKey{app: a, rate: newRate(a)}
+		if old != nil && old.only != nil && old.only.rate.same(c.only.rate) {
+			c.only.rate = old.only.rate
+		}
 		return
 	}
 	for i, k := range a.Keys {

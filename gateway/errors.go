@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"heed/store"
 	"heed/wire"
 )
 
@@ -67,7 +68,16 @@ func respond(ctx *fasthttp.RequestCtx, api wire.API, e *Error) {
 	if e.Never {
 		r.Header.Set("X-Should-Retry", "false")
 	}
+	nameRequest(r)
 	r.SetBody(wire.ErrorBody(api, e.Status, e.Message, "", e.Code))
+}
+
+// nameRequest gives an answer that is no exchange's the id that clients show with
+// errors.
+func nameRequest(r *fasthttp.Response) {
+	if len(r.Header.Peek("X-Request-Id")) == 0 {
+		r.Header.Set("X-Request-Id", store.NewID())
+	}
 }
 
 // badRequest answers what fasthttp could not read as a request. It echoes nothing

@@ -408,6 +408,41 @@ func TestGateway_SaidInHeader(t *testing.T) {
 	if h := e.up.requests()[1].header; h.Get("Heed-Feedback") != "" {
 		t.Error("Heed-Feedback was forwarded")
 	}
+	// Not to log a request says nothing about the answer before it.
+	readAll(t, e.post("/v1/chat/completions", hello, "Heed-Log", "off", "Heed-Feedback", "exchange="+id+"; rating=1"))
+	e.await("the second feedback", func() bool { e.store.mu.Lock(); defer e.store.mu.Unlock(); return len(e.store.feedback) == 2 })
+}
+
+// TestGateway_RequestIDs: every answer has an id to quote, also where the gateway
+// itself answers.
+func TestGateway_RequestIDs(t *testing.T) {
+	e := start(t, answerJSON("{}"))
+	for _, path := range []string{"/v1/models", "/v1/models/support", "/v1/models/other", "/v1/chat/completions", "/v1//x", "/nothing", "/heed/nothing", "/heed/feedback"} {
+		for _, key := range []string{"Bearer " + appKeyForTest, "Bearer wrong-key"} {
+			r := e.do("GET", path, "", "Authorization", key)
+			readAll(t, r)
+			if r.Header.Get("X-Request-Id") == "" {
+				t.Errorf("%s: %d without X-Request-Id", path, r.StatusCode)
+			}
+		}
+	}
+}
+
+// TestGateway_Reload_Rates: a reload gives nobody a fresh allowance, with keys or
+// without any.
+func TestGateway_Reload_Rates(t *testing.T) {
+	for name, keys := range map[string][]Secret{"key": {appKeyForTest}, "keyless": nil} {
+		e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Apps = []App{{Name: "shop", Keys: keys, RequestsMinute: 1}} })
+		if r := e.post("/v1/chat/completions", hello); r.StatusCode != 200 {
+			t.Errorf("%s: %d", name, r.StatusCode)
+		}
+		if err := e.g.Reload(e.g.opt); err != nil {
+			t.Fatal(err)
+		}
+		if r := e.post("/v1/chat/completions", hello); r.StatusCode != 429 {
+			t.Errorf("%s, after a reload: %d, want 429", name, r.StatusCode)
+		}
+	}
 }
 
 func TestGateway_Paths(t *testing.T) {

@@ -64,6 +64,7 @@ func (g *Gateway) models(ctx *fasthttp.RequestCtx, cfg *config) {
 		panic("BUG: encode models: " + err.Error())
 	}
 	ctx.SetStatusCode(http.StatusOK)
+	nameRequest(&ctx.Response)
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.SetBody(b)
 }
@@ -79,6 +80,7 @@ func (g *Gateway) model(ctx *fasthttp.RequestCtx, cfg *config, name string) {
 		return
 	}
 	g.allow(ctx, cfg, key.app)
+	nameRequest(&ctx.Response)
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.SetBody(modelEntry(name))
 }
