@@ -10,9 +10,9 @@ import (
 // whole text does, at a stricter threshold, since a clause says less.
 const (
 	maxClauses       = 4
-	maxClauseBytes   = 400  // of a query that is split: longer ones would cost twice the time
-	leastClauseWords = 3    // fewer ask for nothing by themselves
-	clauseThreshold  = 0.45 // least probability of a clause's rule
+	maxClauseBytes   = 400 // of a query that is split: longer ones would cost twice the time
+	leastClauseWords = 3   // fewer ask for nothing by themselves
+	clauseThreshold  = 0.6 // least probability of a clause's rule
 )
 
 // clauseWords are words between two clauses, surrounded by spaces.

@@ -20,9 +20,9 @@ const maxCandidates = 16
 // since those show little of what is the rule's.
 const (
 	tickDiscount     = 0.8
-	tickDiscountWarm = 1.5 // with clusters, which take the same requests
+	tickDiscountWarm = 1.6 // with clusters, which take the same requests
 	strayDiscount    = 2
-	rivalDiscount    = 1.2
+	rivalDiscount    = 0.8
 	fewDiscount      = 2
 )
 
