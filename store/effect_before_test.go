@@ -221,3 +221,23 @@ func TestEffects_RemembersBaselines(t *testing.T) {
 		t.Errorf("computed anew: %+v, want 25: the late ones are of five units", e.Baseline)
 	}
 }
+
+// Where everybody gets the rule, what was before shows a change and proves nothing.
+func TestEffectOf_WithoutAHoldoutShowsTheChange(t *testing.T) {
+	l := newLab(t)
+	l.earlier(200, 1, 0.1, nil)
+	var xs []*store.Exchange
+	for i := range 60 {
+		x := l.exchange(fmt.Sprint("sure ", i/2), true)
+		x.Decision.Rules[0].Withheld, x.Decision.Rules[0].Propensity = false, 1
+		xs = append(xs, x)
+	}
+	l.write(xs...)
+	e := l.effect()
+	if e.Verdict != store.NoHoldout || len(e.Sources) == 0 {
+		t.Fatalf("got %+v", e)
+	}
+	if c := e.Sources[0]; c.Treated+c.Control != 0 || c.Before.With != (rules.Tally{Good: 30, Of: 30}) || !c.Before.Withheld || c.Before.Low < 0.3 {
+		t.Errorf("by check %+v, before %+v, want 30 units with it, shown, not believed", c, c.Before)
+	}
+}

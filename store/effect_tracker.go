@@ -37,6 +37,8 @@ const (
 	byFailure
 	byTokens
 	byScope
+	checkSure // got the rule for sure: counts against what was before only
+	failureSure
 )
 
 // maxUnits bounds the units that are told apart; later ones do not count.
@@ -146,6 +148,7 @@ func (t *Tracker) add(o *tracked) {
 		t.ratio.Add(trial.Treated, trial.Propensity)
 	}
 	if !ok {
+		t.sure(o)
 		return
 	}
 	t.chance = true
@@ -158,6 +161,20 @@ func (t *Tracker) add(o *tracked) {
 	if o.known&byTokens != 0 && t.first(o.unit, byTokens) {
 		trial.Value = o.tokens
 		must(t.tokens.Add(trial))
+	}
+}
+
+// sure counts a unit whose arm was not drawn: it can be compared with what was
+// before, without anybody at the same time to bear it out.
+func (t *Tracker) sure(o *tracked) {
+	if t.before == nil || o.decision.Withheld || !t.before.matches(o.served) {
+		return
+	}
+	if o.known&byCheck != 0 && t.first(o.unit, checkSure) {
+		t.since[0].with.Add(o.check == 1)
+	}
+	if o.known&byFailure != 0 && t.first(o.unit, failureSure) {
+		t.since[2].with.Add(o.failure == 1)
 	}
 }
 
@@ -231,7 +248,7 @@ func (t *Tracker) Effect() Effect {
 	judge := -1
 	for i := range t.sources {
 		without, with, _, _ := t.sources[i].Units()
-		if without+with == 0 {
+		if without+with+t.since[i].with.Of == 0 {
 			continue
 		}
 		if judge < 0 && i < 2 {

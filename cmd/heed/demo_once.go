@@ -19,13 +19,16 @@ import (
 	"heed/store"
 )
 
-// Sizes of the script. 32 records is the length of the curve that Databricks
-// published for agent learning from human feedback.
+// Sizes of the script.
 const (
-	onceRecords = 32
-	oncePeople  = 6
-	onceWait    = 30 * time.Second // for the learner to handle what was said
+	oncePeople = 6
+	onceWait   = 30 * time.Second // for the learner to handle what was said
 )
+
+// checkpoints are the records of feedback after which the admin decides and the
+// script measures: those of the curve that Databricks published for agent learning
+// from human feedback.
+var checkpoints = [...]int{4, 8, 16, 32}
 
 // once is `heed demo --once`: it measures, lets people complain, approves as an
 // admin would who sees the API only, and measures again on other questions.
@@ -36,24 +39,44 @@ func (d *demo) once(e *env) error {
 	if err != nil {
 		return err
 	}
+	p.curve = append(p.curve, point{figures: before})
 	if err := p.traffic(e.ctx); err != nil {
 		return err
 	}
-	if err := p.feedback(e.ctx); err != nil {
-		return err
+	for _, records := range checkpoints {
+		if err := p.checkpoint(e.ctx, records); err != nil {
+			return err
+		}
 	}
-	if err := p.approve(e.ctx); err != nil {
-		return err
+	if p.approved == 0 {
+		return errors.New("nothing was learned: no proposal could be approved")
 	}
-	after, err := p.measure(e.ctx)
-	if err != nil {
-		return err
-	}
+	after := p.curve[len(p.curve)-1].figures
 	p.showAnswers(before, after)
 	if err := p.showBytes(e.ctx); err != nil {
 		return err
 	}
 	return p.report(before, after)
+}
+
+// point is what was measured at a checkpoint.
+type point struct {
+	records, approved int
+	figures
+}
+
+// checkpoint lets people judge until there are so many records, the admin decide,
+// and measures.
+func (p *script) checkpoint(ctx context.Context, records int) error {
+	if err := p.feedback(ctx, records); err != nil {
+		return err
+	}
+	if err := p.approve(ctx); err != nil {
+		return err
+	}
+	f, err := p.measure(ctx)
+	p.curve = append(p.curve, point{p.records, p.approved, f})
+	return err
 }
 
 // script is one run of the demo: its questions, and what was seen.
@@ -65,6 +88,10 @@ type script struct {
 	unseen, near, far []simulate.Question // measured, never logged
 	logged            []simulate.Question // traffic besides the judged questions
 
+	people   []*simulate.Person
+	forms    map[simulate.Form]int // records by what they hold
+	asked    int                   // training questions asked so far, over and over
+	curve    []point
 	records  int
 	judged   simulate.Question // the first complaint, shown as the example
 	said     simulate.Feedback
@@ -79,7 +106,7 @@ type script struct {
 // see beforehand: every second neighbour and unrelated question is traffic.
 func newScript(d *demo, out io.Writer) *script {
 	p := &script{
-		demo: d, out: out, unseen: d.scene.Unseen,
+		demo: d, out: out, unseen: d.scene.Unseen, forms: map[simulate.Form]int{},
 		client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey)),
 	}
 	for i, q := range slices.Concat(p.scene.Neighbours, p.scene.Unrelated) {
@@ -176,30 +203,26 @@ func (p *script) traffic(ctx context.Context) error {
 	return nil
 }
 
-// feedback lets people judge answers to the training questions until there are
-// onceRecords records that hold more than praise.
-func (p *script) feedback(ctx context.Context) error {
-	var people []*simulate.Person
-	for i := range oncePeople {
-		people = append(people, simulate.NewPerson(fmt.Sprintf("customer-%d", i+1), uint64(i+1), p.scene.Expectations))
+// feedback lets people judge answers to the training questions, over and over, until
+// there are so many records that hold more than praise, or nobody complains any more.
+func (p *script) feedback(ctx context.Context, records int) error {
+	for i := range oncePeople - len(p.people) {
+		p.people = append(p.people, simulate.NewPerson(fmt.Sprintf("customer-%d", i+1), uint64(i+1), p.scene.Expectations))
 	}
-	for round := 0; p.records < onceRecords && round < oncePeople; round++ {
-		for i, q := range p.scene.Train {
-			if p.records == onceRecords {
-				break
-			}
-			who := people[(i+round)%len(people)]
-			a, err := p.ask(ctx, q.Text, option.WithHeader("Heed-User", who.Name))
-			if err != nil {
-				return err
-			}
-			f, ok := who.Judge(q.Text, a.text)
-			if !ok || f.Form == simulate.Praise {
-				continue
-			}
-			if err := p.say(ctx, q, a, f); err != nil {
-				return err
-			}
+	for ; p.records < records && p.asked < oncePeople*len(p.scene.Train); p.asked++ {
+		i, round := p.asked%len(p.scene.Train), p.asked/len(p.scene.Train)
+		q, who := p.scene.Train[i], p.people[(i+round)%len(p.people)]
+		a, err := p.ask(ctx, q.Text, option.WithHeader("Heed-User", who.Name))
+		if err != nil {
+			return err
+		}
+		f, ok := who.Judge(q.Text, a.text)
+		if !ok || f.Form == simulate.Praise {
+			continue
+		}
+		p.forms[f.Form]++
+		if err := p.say(ctx, q, a, f); err != nil {
+			return err
 		}
 	}
 	return p.handled(ctx)
@@ -310,7 +333,7 @@ func (p *script) approve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.proposed = len(open)
+	p.proposed = p.approved + len(open)
 	var last time.Time
 	for _, pr := range open {
 		if r := pr.Rule(); r == nil || len(pr.Problems)+len(pr.Conflicts) > 0 || pr.Touch.Share() > 0.5 || pr.People < 2 && !named(&pr) {
@@ -326,8 +349,8 @@ func (p *script) approve(ctx context.Context) error {
 		last = time.Now()
 		p.approved++
 	}
-	if p.approved == 0 {
-		return errors.New("nothing was learned: no proposal could be approved")
+	if last.IsZero() {
+		return nil
 	}
 	return p.effect(ctx, last)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -80,15 +81,13 @@ func different(a, b []byte) int {
 // report prints the table and fails when nothing was learned.
 func (p *script) report(before, after figures) error {
 	slices.Sort(p.toCard)
-	fmt.Fprintln(p.out)
+	if err := p.showCurve(); err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	row := func(label string, values ...any) { fmt.Fprintf(w, "%s\t%s\n", label, fmt.Sprint(values...)) }
-	row("adherence to hidden expectations, unseen questions, before", share(before.met, before.of))
-	row("adherence to hidden expectations, unseen questions, after", share(after.met, after.of))
-	row("false injections, unseen neighbouring questions", share(after.near, after.nears))
-	row("false injections, unseen unrelated questions", share(after.far, after.fars))
-	row("feedback records", p.records, " by ", oncePeople, " people")
-	row("proposals waiting / approved / examples ticked by the admin", p.proposed, " / ", p.approved, " / ", p.ticked)
+	row("feedback records", p.records, " by ", oncePeople, " people: ", p.kinds())
+	row("proposals / approved / examples ticked by the admin", p.proposed, " / ", p.approved, " / ", p.ticked)
 	if len(p.toCard) > 0 {
 		row("feedback to its card, median", p.toCard[len(p.toCard)/2].Round(time.Millisecond))
 	}
@@ -103,6 +102,29 @@ func (p *script) report(before, after figures) error {
 		return fmt.Errorf("nothing was learned: adherence %d of %d before, %d after", before.met, before.of, after.met)
 	}
 	return nil
+}
+
+// showCurve prints what was measured at every checkpoint, on questions that Heed
+// never saw.
+func (p *script) showCurve() error {
+	fmt.Fprintf(p.out, "\nOn %d unseen questions (with %d hidden expectations), %d of neighbouring topics and %d unrelated ones:\n\n",
+		len(p.unseen), p.curve[0].of, len(p.near), len(p.far))
+	w := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "records\trules\tadherence, unseen questions\tfalse injections, neighbouring\tunrelated")
+	for _, c := range p.curve {
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", c.records, c.approved, share(c.met, c.of), share(c.near, c.nears), share(c.far, c.fars))
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+// kinds says what the records hold.
+func (p *script) kinds() string {
+	var all []string
+	for _, f := range slices.Sorted(maps.Keys(p.forms)) {
+		all = append(all, fmt.Sprintf("%d %s", p.forms[f], f))
+	}
+	return strings.Join(all, ", ")
 }
 
 // share prints a proportion with its 95 % Wilson score interval (E. B. Wilson,
