@@ -17,6 +17,9 @@ type Change struct{ Now, New, Old string }
 // Whether anybody asked for Old before is for the caller to know.
 func Replacement(comment string) (c Change, ok bool) {
 	comment = clip(comment, maxComment)
+	if !changeWord.MatchString(straight.Replace(comment)) {
+		return Change{}, false
+	}
 	tries := sentences(comment)
 	if len(tries) == 2 {
 		tries = append([]string{strings.Join(tries, " ")}, tries...) // "Not B. A!"
@@ -165,8 +168,9 @@ var changeForms = func() []*regexp.Regexp {
 }()
 
 var (
-	// changeWord is in every form, so that most comments are not tried.
-	changeWord = regexp.MustCompile(`(?i)\b(?:instead|rather|place|lieu|replace[ds]?|replaces|swap|exchange|change[d]?|turn|substitute|switch(?:ed)?|moved?|migrated?|from|not|never|stop|no|longer|don'?t|avoid|quit|gone|out|called|renamed|superseded|supersedes|closed|obsolete|outdated|history|exist|retired|statt|anstatt|anstelle|nicht|kein\w*|nie|ersetz\w*|tausche|lieu|plutôt|pas|plus|non|remplace[rz]?|lugar|vez|ya|reemplac\w*|reemplaza|sustituy\w*|cambi[ae]|y no|shouldn't)\b`)
+	// changeWord is in every form, so that most comments are not tried: a word of
+	// exchange, or a negation with something after it or before it.
+	changeWord = regexp.MustCompile(`(?i)\b(?:instead|rather than|in (?:place|lieu|preference)|replace[sd]?|replacing|swap|exchange|change[d]?|turn|substitute|switch(?:ed)?|moved?|migrated?|from .+ to|gone|out|now called|renamed|supersede[sd]|closed|obsolete|outdated|history|exist|retired|no more|place of|statt|anstatt|anstelle|sondern|stattdessen|ersetz\w*|tausche|lieu|plutôt|mais|désormais|remplace[rz]?|lugar|vez|sino|ahora|reemplac\w*|reemplaza|sustituy\w*|cambi[ae]|y no|et (?:non|pas)|(?:not|never|no longer|don't|stop|nicht|kein\w*)\b.*(?:[,;.:] | but | - | – )\S)|(?:,| and| but) (?:not|no longer|never|nicht)\b|\S (?:not|no longer) `)
 	determiner = regexp.MustCompile(`(?i)^(?:the|an?|our|your|any|der|die|das|des|dem|den|einen?|eine[rms]?|le|la|les|du|des|une?|el|los|las|del|una) `)
 	closing    = regexp.MustCompile(`(?i),? (?:from now on|in (?:the )?future|these days|nowadays|as of (?:today|now)|starting today|ab jetzt|künftig|in zukunft|désormais|a partir de ahora)\b,?`)
 	tailWords  = regexp.MustCompile(`(?i),? (?:any ?more|any longer|instead|now|please|again|at all|thanks|thank you|stattdessen|mehr|bitte)$`)
