@@ -200,6 +200,18 @@ func isReply(err error) bool {
 // unable are replies of a server that cannot serve at all now.
 var unable = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH", "WRONGPASS", "ERR max number of clients"}
 
+// timeOver is ctx's error, also in the moment in which the connection has noticed
+// that the caller's time is over, and the context's own timer has not yet.
+func timeOver(ctx context.Context, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && !now.Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 // judge tells the breaker how a call went and gives its error words.
 func (s *Store) judge(ctx context.Context, what string, err error) error {
 	now := time.Now()
@@ -212,8 +224,8 @@ func (s *Store) judge(ctx context.Context, what string, err error) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	if ctx.Err() != nil { // the caller's time was over: that says nothing about the server
-		return fmt.Errorf("%s: %w", what, ctx.Err())
+	if over := timeOver(ctx, now); over != nil { // that says nothing about the server
+		return fmt.Errorf("%s: %w", what, over)
 	}
 	text := err.Error()
 	if overloaded(err) {
