@@ -36,7 +36,7 @@ type Case struct {
 // Cases lists the whole suite.
 func Cases() []Case {
 	var all []Case
-	for _, cs := range [][]Case{generalCases, exchangeCases, listCases, feedbackCases, learnerCases, ruleCases, auditCases} {
+	for _, cs := range [][]Case{generalCases, exchangeCases, cutCases, listCases, feedbackCases, learnerCases, ruleCases, auditCases} {
 		all = append(all, cs...)
 	}
 	return all
