@@ -80,8 +80,10 @@ func Compile(scopes []Scope, stats *Stats) (*Index, error) {
 	for i := range scopes {
 		b.rule(i, &scopes[i])
 	}
-	b.ix.reject = rejectWeight(len(b.ix.classes), b.ix.trust)
-	b.rivals(scopes)
+	rules := len(b.ix.classes)
+	b.ix.reject = rejectWeight(rules, b.ix.trust)
+	clusters := b.rivals(scopes)
+	b.ix.threshold = thresholdOf(rules, clusters, b.ix.trust)
 	return b.index(), nil
 }
 
@@ -142,7 +144,7 @@ func newBuilder(stats *Stats) *builder {
 		}
 	}
 	b.ix.trust = stats.trust()
-	b.ix.threshold = coldModel.threshold + b.ix.trust*(warmModel.threshold-coldModel.threshold)
+	b.ix.threshold = thresholdOf(0, 0, b.ix.trust)
 	b.ix.reject = 1
 	b.ix.ownTick = exp32(strayDiscount - tickDiscount - b.ix.trust*(tickDiscountWarm-tickDiscount))
 	return b

@@ -44,7 +44,7 @@ var warmModel = model{
 		scoreSoftWord: -0.350, scoreSoftGram: -0.519, scoreSoftCent: 2.153},
 	reject:    5.024,
 	length:    -0.488,
-	threshold: 0.25, // 0.356 in the study, which had no rivals in the denominator
+	threshold: 0.356,
 	softCent:  0.7,
 }
 
@@ -69,13 +69,23 @@ const (
 	fewRulesCold = 20
 	fewRulesWarm = 60
 	leastReject  = 0.1
-	mostReject   = 1.8 // with traffic: where many topics have rules, few clusters are left to compete
 )
+
+// rivalThreshold is what the threshold is lower by where nothing but clusters of
+// other traffic competes: the study had none in the denominator, and where every
+// topic has a rule, none are left.
+const rivalThreshold = 0.125
+
+// thresholdOf is the least probability of a hit beside so many rules and clusters.
+func thresholdOf(rules, clusters int, trust float32) float32 {
+	share := float32(clusters) / float32(max(1, rules+clusters))
+	return coldModel.threshold + trust*(warmModel.threshold-rivalThreshold*share-coldModel.threshold)
+}
 
 // rejectWeight is the weight of "no rule" beside so many rules.
 func rejectWeight(rules int, trust float32) float32 {
 	few := fewRulesCold + trust*(fewRulesWarm-fewRulesCold)
-	return max(leastReject, min(1+trust*(mostReject-1), float32(rules)/few))
+	return max(leastReject, min(1, float32(rules)/few))
 }
 
 // margin is a class's utility less that of "no rule", for a request of n tokens.

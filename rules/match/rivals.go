@@ -123,8 +123,9 @@ func (c *clusters) claimed(cold *Index, queries []string) []bool {
 }
 
 // rivals compiles what competes with the rules without being one: the scopes'
-// counterexamples and the clusters of other traffic in the statistics.
-func (b *builder) rivals(scopes []Scope) {
+// counterexamples and the clusters of other traffic in the statistics. It returns
+// how many of the latter there are.
+func (b *builder) rivals(scopes []Scope) (clusters int) {
 	groups := b.tickGroups(scopes)
 	if len(groups) > 0 {
 		alone := b.index()
@@ -137,8 +138,10 @@ func (b *builder) rivals(scopes []Scope) {
 	for i := range b.stats.soft {
 		if r := &b.stats.soft[i]; r.scope == "" && !taken[i] {
 			b.cluster(r)
+			clusters++
 		}
 	}
+	return clusters
 }
 
 // holdingNew marks the clusters that are nearest to an example of a rule that the
