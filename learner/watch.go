@@ -29,7 +29,7 @@ func rampStep(now float64) float64 {
 
 // rampUnits is how many judged units must have come since the last step before a
 // ramp goes on without a verdict: by then harm of 30 points is called in 97 of 100
-// cases where the ramp is 50 % (docs/learning.md, Effect).
+// cases where the ramp is 50 % (docs/effect.md).
 const rampUnits = 200
 
 // watched is what was seen of one rule. It can be lost: a step of the ramp then

@@ -88,7 +88,7 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 	}
 }
 
-// Within 60 units at a holdout of 10 % only what was before the rule can tell harm:
+// Within 250 units at a holdout of 10 % only what was before the rule can tell harm:
 // it pauses, and the audit and the proposal say that it rests on this.
 func TestLearner_HarmComparedWithBeforePauses(t *testing.T) {
 	b := newBench(t)
@@ -96,7 +96,7 @@ func TestLearner_HarmComparedWithBeforePauses(t *testing.T) {
 	at := b.now.Add(-time.Hour)
 	for i := range 600 {
 		at = at.Add(time.Second)
-		xs = append(xs, &store.Exchange{ID: store.NewID(), App: "shop", Time: at, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: "There is a 30 day return window.",
+		xs = append(xs, &store.Exchange{ID: store.NewID(), App: "shop", Time: at, Status: 200, Outcome: store.OK, Query: "how do i return it", Answer: []string{"There is a 30 day return window.", "Well."}[max(0, i%5-3)],
 			Facts: rules.Facts{App: "shop", Step: "s1", Unit: fmt.Sprint("before ", i), Queries: []string{"how do i return my shoes"}, Now: at}})
 	}
 	if err := b.store.WriteExchanges(b.ctx, xs); err != nil {
@@ -107,7 +107,7 @@ func TestLearner_HarmComparedWithBeforePauses(t *testing.T) {
 		t.Fatalf("the rule has no check: %+v", r)
 	}
 	b.now = b.now.Add(time.Minute)
-	b.serveChecked(r, 100, func(i int, treated bool) bool { return !treated || i%2 == 0 })
+	b.serveChecked(r, 250, func(i int, treated bool) bool { return !treated && i%5 > 0 || treated && i%5 > 1 })
 	b.watch()
 	e, err := store.EffectOf(b.ctx, b.store, "shop", r.ID)
 	if err != nil {

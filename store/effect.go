@@ -29,7 +29,7 @@ const (
 
 // ProvenWithin is how many judged units may come without a verdict before a rule
 // is said to be not proven: at a holdout of 10 % half of the rules that mend one
-// answer in five are recognised by then (docs/learning.md, Effect).
+// answer in five are recognised by then (docs/effect.md).
 const ProvenWithin = 500
 
 // Effect is what the log tells about one rule: units that got it against units of

@@ -23,13 +23,15 @@ const (
 )
 
 // What the units without the rule at the same time must say, before a comparison
-// with earlier ones is believed: they must be at least so many, and likelier so
-// many times if nothing changed for them. A pause can be taken back, so it needs
-// less than praise (docs/effect.md has what each costs and saves).
+// with earlier ones is believed: they must be at least so many, and so many times
+// likelier if they stayed as before than if they went the way of those with it. A
+// pause can be taken back, so it needs lower odds, but more units (docs/effect.md
+// has what each costs and saves).
 const (
-	beforeUnits     = 5
-	beforeOddsHarm  = 2
-	beforeOddsHelps = 3
+	harmUnits    = 10
+	harmOdds     = 1
+	benefitUnits = 5
+	benefitOdds  = 3
 )
 
 // Limits of what a Baseline is made of.
@@ -300,12 +302,12 @@ func earlierEstimate(before, with, without rules.Tally, calls float64) *Earlier 
 // that many units without the rule at the same time, and odds, the logarithm that
 // rules.Before.Odds gives, says that they stayed as before.
 func BearsOutHarm(odds float64, units int) bool {
-	return units >= beforeUnits && odds >= math.Log(beforeOddsHarm)
+	return units >= harmUnits && odds >= math.Log(harmOdds)
 }
 
 // BearsOutBenefit is the same for a benefit.
 func BearsOutBenefit(odds float64, units int) bool {
-	return units >= beforeUnits && odds >= math.Log(beforeOddsHelps)
+	return units >= benefitUnits && odds >= math.Log(benefitOdds)
 }
 
 // say is the comparison in one sentence.

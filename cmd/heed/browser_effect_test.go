@@ -69,7 +69,7 @@ func holding(t *testing.T, upstream, holdout string) string {
 // effect; the rule harms and is paused without them, with an entry in the audit and
 // a proposal. The whole program, with real traffic.
 func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
-	p := start(t, holding(t, stubborn(t), "0.2"))
+	p := start(t, holding(t, stubborn(t), "0.3"))
 	returns, n := simulate.Questions("returns"), 0
 	ask := func(question string) reply {
 		n++
@@ -112,7 +112,7 @@ func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
 		h := ask(returns[0]).header
 		return h.Get("Heed-Rules")+h.Get("Heed-Holdout") != ""
 	})
-	for range 140 / len(returns) {
+	for range 240 / len(returns) {
 		for _, q := range returns {
 			ask(q)
 		}
