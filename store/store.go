@@ -53,6 +53,7 @@ const (
 	DefaultPage     = 50
 	MaxBlobBytes    = 64 << 20 // a blob of word statistics (refused)
 	MaxBatchRecords = 1000     // exchanges of one Write (more is written in parts)
+	MaxBatchBytes   = 4 << 20  // their bytes, likewise; a backend may take more at once
 )
 
 // Store is the record of all apps. Its methods are safe for concurrent use. What
@@ -91,8 +92,8 @@ type Store interface {
 
 // ExchangeStore keeps the log of exchanges.
 type ExchangeStore interface {
-	// WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords
-	// at a time); of a batch of several apps some may be added and others not. An id that is there already is left as it is, so a batch
+	// WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords, or
+	// MaxBatchBytes, at a time); of a batch of several apps some may be added and others not. An id that is there already is left as it is, so a batch
 	// can be written again after an error. Up to one second of it may be lost by
 	// kill -9 or power loss; a gap found at the next start is recorded (Gaps). One
 	// exchange that cannot be encoded does not stop the others: it is skipped and

@@ -12,8 +12,9 @@ type backupCmd struct {
 	Dir string `arg:"" help:"A new or empty folder on the machine where Heed runs."`
 }
 
-// Run copies the whole store of a running Heed. The copy is a data folder like
-// any other; the token and the signing key beside the original are not in it.
+// Run copies the whole store of a running Heed. heed restore brings it back; that
+// of an embedded store is a data folder like any other. The token and the signing
+// key beside the original are not in it.
 func (cmd backupCmd) Run(e *env) error {
 	c, err := newAdminClient(e)
 	if err != nil {

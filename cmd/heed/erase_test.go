@@ -59,6 +59,7 @@ func (p *program) logged(user string, n int) {
 	p.t.Helper()
 	q := appQuery("shop")
 	q.Set("user", store.UserHash("shop", user))
+	q.Set("limit", "1000")
 	p.eventually(fmt.Sprintf("%d logged exchanges of %q", n, user), func() bool {
 		var out page[store.Exchange]
 		if err := p.api().call(context.Background(), http.MethodGet, "exchanges", q, nil, &out); err != nil {

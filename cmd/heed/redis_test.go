@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -423,4 +425,43 @@ func TestRedis_Commands(t *testing.T) {
 	if err != nil || !bytes.Contains(b, []byte(last.header.Get("Heed-Exchange-Id"))) || bytes.Count(b, []byte(`{"feedback":`)) != 4 {
 		t.Errorf("exported %d bytes with %d records of feedback, want 4; %v", len(b), bytes.Count(b, []byte(`{"feedback":`)), err)
 	}
+}
+
+// A history that is longer than the log on Redis is in the index all the same
+// (with HEED_SOAK: it is 80 MB).
+func TestRedis_ImportLongerThanTheLog(t *testing.T) {
+	if os.Getenv("HEED_SOAK") == "" {
+		t.Skip("set HEED_SOAK=1: a history longer than the log is NOT tested")
+	}
+	const n = 80
+	file, err := os.Create(filepath.Join(t.TempDir(), "history.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.NewChaCha8([32]byte{4})
+	enc := json.NewEncoder(file)
+	for i := range n {
+		body := make([]byte, store.MaxBodyBytes)
+		_, _ = random.Read(body) // it never fails
+		x := &store.Exchange{ID: store.NewID(), App: "shop", Time: time.Now().Add(time.Duration(i-n) * time.Minute), Request: body}
+		if err := enc.Encode(record{Exchange: x}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	redis, _ := redisServer(t)
+	conf := sharedConfig(t, "http://127.0.0.1:1/v1", redis)
+	var out bytes.Buffer
+	if code := run(context.Background(), []string{"--config", conf, "import", "--app", "shop", file.Name()}, &out, &out); code != 0 {
+		t.Fatalf("import: exit code %d, %s", code, &out)
+	}
+	p := startPart(t, conf, "admin", func(p *program) bool { return p.admin != "" })
+	b, err := os.ReadFile(filepath.Join(p.dir, "data", adminTokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.token = strings.TrimSpace(string(b))
+	p.logged("", n)
 }

@@ -99,6 +99,21 @@ type logged struct {
 // writeLog appends the slots that are not there yet, but for those of people that
 // were erased after they arrived.
 func (s *Store) writeLog(ctx context.Context, app string, slots []slot) error {
+	for len(slots) > 0 {
+		n, size := 1, slots[0].size()
+		for ; n < len(slots) && size+slots[n].size() <= store.MaxBatchBytes; n++ {
+			size += slots[n].size()
+		}
+		if err := s.writePart(ctx, app, slices.Clone(slots[:n])); err != nil {
+			return err
+		}
+		slots = slots[n:]
+	}
+	return nil
+}
+
+// writePart is writeLog of what one call takes within its time limit.
+func (s *Store) writePart(ctx context.Context, app string, slots []slot) error {
 	for {
 		known := s.erased.of(app)
 		slots = slices.DeleteFunc(slots, func(o slot) bool { return known.logged(&o.x) })

@@ -14,7 +14,7 @@ import (
 )
 
 var exchangeCases = []Case{
-	{"WriteExchanges/Whole", "WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords at a time); of a batch of several apps some may be added and others not.", func(t *testing.T, s store.Store) {
+	{"WriteExchanges/Whole", "WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords, or MaxBatchBytes, at a time); of a batch of several apps some may be added and others not.", func(t *testing.T, s store.Store) {
 		xs := make([]*store.Exchange, store.MaxBatchRecords+7)
 		for i := range xs {
 			xs[i] = exchange("shop", i)
