@@ -233,6 +233,33 @@ func TestOpen_Missing(t *testing.T) {
 	wants(t, err, store.ErrCorrupt, mainFile, logFile)
 }
 
+// TestOpen_LogLost empties and takes away the log of exchanges: it is refused, or
+// begun anew with a gap, never silently empty.
+func TestOpen_LogLost(t *testing.T) {
+	dir, _, f := filled(t)
+	path := filepath.Join(dir, logFile)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), dir, Options{})
+	wants(t, err, store.ErrCorrupt, logFile)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // once is counted once
+		s := open(t, dir, Options{})
+		if n, err := s.Gaps(t.Context(), "shop"); n != 1 || err != nil {
+			t.Errorf("a gap of %d (%v), want 1", n, err)
+		}
+		if _, err := s.FeedbackByID(t.Context(), "shop", f.ID); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestStore_Damage flips bytes of the files at random places: what is read then
 // is what was written, or an error; never something else.
 func TestStore_Damage(t *testing.T) {

@@ -2,9 +2,13 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"heed/store"
 )
 
 // keepUp syncs the log once per Options.Sync and tidies it once per
@@ -67,6 +71,39 @@ func (s *Store) noteCrash(ctx context.Context) error {
 		}
 		return setClean(ctx, w, 0)
 	})
+}
+
+// lostLog returns the apps whose exchanges are gone because exchanges.db is not
+// there any more; it may have been moved away for being damaged. One that is there
+// and empty is damaged: nothing of Heed's empties it.
+func (s *Store) lostLog(ctx context.Context) ([]string, error) {
+	path := filepath.Join(s.dir, logFile)
+	st, err := os.Stat(path)
+	if err == nil && st.Size() > 0 {
+		return nil, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	apps, aerr := column[string](ctx, s.main, `SELECT name FROM app`)
+	if aerr != nil || len(apps) == 0 { // none yet: both files are being made
+		return nil, aerr
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%s: %w: it is empty; restore it from a backup or move it away", path, store.ErrCorrupt)
+	}
+	s.opt.Log.Warn("the log of exchanges is gone; a new one is begun, with a gap for each app", "file", path, "apps", len(apps))
+	return apps, nil
+}
+
+// noteGaps counts a gap of 1, for at least one, for each of the apps.
+func (s *Store) noteGaps(ctx context.Context, apps []string) error {
+	for _, app := range apps {
+		if err := s.NoteGap(ctx, app, 1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noteClean says that nothing was lost.

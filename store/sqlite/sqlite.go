@@ -112,7 +112,14 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.main.quickCheck(ctx); err != nil {
 		return err
 	}
+	lost, err := s.lostLog(ctx)
+	if err != nil {
+		return err
+	}
 	if s.log, err = openDatabase(ctx, filepath.Join(s.dir, logFile), logSchema, s.opt); err != nil {
+		return err
+	}
+	if err := s.noteGaps(ctx, lost); err != nil {
 		return err
 	}
 	if err := s.bell.load(ctx, s.main); err != nil {
