@@ -215,9 +215,22 @@ func TestGateway_OddModelNames(t *testing.T) {
 // TestGateway_Resend: an upstream that refuses an injected request gets the
 // client's own bytes, once; then it is left alone for a while.
 func TestGateway_Resend(t *testing.T) {
+	for _, status := range []int{400, 413} {
+		testResend(t, status)
+	}
+	// Another status is the answer, whatever it is.
+	e := start(t, answerStatus(422, `{"error":{"message":"no"}}`))
+	e.inForce(rule("Be brief.", ""))
+	if r := e.post("/v1/chat/completions", hello); r.StatusCode != 422 || len(e.up.requests()) != 1 {
+		t.Errorf("422: %d after %d upstream requests", r.StatusCode, len(e.up.requests()))
+	}
+}
+
+func testResend(t *testing.T, status int) {
+	t.Helper()
 	refuse := func(c net.Conn, r *http.Request, body []byte) bool {
 		if strings.Contains(string(body), "learned_guidelines") {
-			return answerStatus(400, `{"error":{"message":"too long"}}`)(c, r, body)
+			return answerStatus(status, `{"error":{"message":"too long"}}`)(c, r, body)
 		}
 		return answerJSON(chatAnswer)(c, r, body)
 	}
@@ -235,9 +248,9 @@ func TestGateway_Resend(t *testing.T) {
 		t.Errorf("%d upstream requests, want 3: the second call is sent without rules at once", n)
 	}
 	// A 400 that is the client's own fault suspends nothing.
-	e2 := start(t, answerStatus(400, `{"error":{"message":"bad parameter"}}`))
+	e2 := start(t, answerStatus(status, `{"error":{"message":"bad parameter"}}`))
 	e2.inForce(rule("Be brief.", ""))
-	if r := e2.post("/v1/chat/completions", hello); r.StatusCode != 400 || !strings.Contains(readAll(t, r), "bad parameter") {
+	if r := e2.post("/v1/chat/completions", hello); r.StatusCode != status || !strings.Contains(readAll(t, r), "bad parameter") {
 		t.Errorf("status %d", r.StatusCode)
 	}
 	if e2.g.cfg.Load().upstreams["main"].mute.n.Load() != 0 {

@@ -142,6 +142,57 @@ func testFault(t *testing.T, script upstreamScript, w want, change func(*Options
 	}
 }
 
+// TestGateway_Desync: F23: an answer that nobody asked for is not given to the next
+// request: its connection is not used again.
+func TestGateway_Desync(t *testing.T) {
+	var first net.Conn // one request at a time
+	one := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+	e := start(t, func(c net.Conn, r *http.Request, b []byte) bool {
+		switch {
+		case first == nil:
+			first = c
+			_, _ = io.WriteString(c, one+`"mine..."`+one[:20]) // in one packet
+		case first == c:
+			_, _ = io.WriteString(c, one[20:]+`"foreign"`)
+		default:
+			return answerJSON(chatAnswer)(c, r, b)
+		}
+		return true
+	})
+	for i, want := range []string{`"mine..."`, chatAnswer, chatAnswer} {
+		if got := readAll(t, e.post("/v1/chat/completions", hello)); got != want {
+			t.Errorf("request %d got %q, want %q", i, got, want)
+		}
+	}
+}
+
+// TestGateway_LeavesAfterTheEnd: SDKs close a stream at its end without waiting for
+// the last chunk; that is no cancelled call.
+func TestGateway_LeavesAfterTheEnd(t *testing.T) {
+	var e *env
+	e = start(t, func(c net.Conn, _ *http.Request, _ []byte) bool {
+		_, _ = io.WriteString(c, sseHead+chunk(delta("Hello"))+chunk(sseStop)+chunk(sseDone))
+		e.up.awaitClose(c) // the last chunk never comes
+		return false
+	})
+	c := e.dialRaw(hello)
+	for br := bufio.NewReader(c); ; {
+		line, err := br.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(line, "data: [DONE]") {
+			break
+		}
+	}
+	_ = c.Close()
+	<-e.up.closed
+	e.await("the row", func() bool { return len(e.store.outcomes()) == 1 })
+	if got := e.store.outcomes()[0]; got != store.OK {
+		t.Errorf("outcome %s, want ok", got)
+	}
+}
+
 // TestGateway_Failures: what is wrong with an answer is in its row, read from bytes
 // that were there anyway.
 func TestGateway_Failures(t *testing.T) {

@@ -115,6 +115,42 @@ func TestGateway_Keys(t *testing.T) {
 	}
 }
 
+// TestGateway_OwnCredentials: an upstream without a key of its own gets the client's,
+// never the app key; where the client sent no other one it is told what to do.
+func TestGateway_OwnCredentials(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) { o.Upstreams[0].APIKey = "" })
+	for _, c := range []struct {
+		headers []string
+		status  int
+		name    string // of the header that the upstream gets
+	}{
+		{[]string{}, 401, ""},
+		{[]string{"Authorization", "", "X-Api-Key", appKeyForTest}, 401, ""},
+		{[]string{"Authorization", "", "Api-Key", appKeyForTest}, 401, ""},
+		{[]string{"Authorization", "Bearer sk-callers-own", "Heed-Key", appKeyForTest}, 200, "Authorization"},
+		{[]string{"Authorization", "", "X-Api-Key", "sk-callers-own", "Heed-Key", appKeyForTest}, 200, "X-Api-Key"},
+		{[]string{"Authorization", "", "Api-Key", "sk-callers-own", "Heed-Key", appKeyForTest}, 200, "Api-Key"},
+		{[]string{"Authorization", "", "Heed-Key", appKeyForTest}, 200, ""},
+	} {
+		before := len(e.up.requests())
+		r := e.post("/v1/chat/completions", hello, c.headers...)
+		if body := readAll(t, r); r.StatusCode != c.status || c.status == 401 && !strings.Contains(body, "Heed-Key") {
+			t.Errorf("%v: %d %s, want %d", c.headers, r.StatusCode, body, c.status)
+		}
+		reqs := e.up.requests()[before:]
+		if (len(reqs) == 1) != (c.status == 200) {
+			t.Errorf("%v: %d upstream requests", c.headers, len(reqs))
+		}
+		for _, u := range reqs {
+			for k, v := range u.header {
+				if strings.Contains(strings.Join(v, ","), appKeyForTest) || strings.Contains(strings.Join(v, ","), "sk-callers-own") != (k == c.name) {
+					t.Errorf("%v: upstream got %s: %v", c.headers, k, v)
+				}
+			}
+		}
+	}
+}
+
 func TestGateway_Feedback(t *testing.T) {
 	e := start(t, answerJSON(chatAnswer))
 	r := e.post("/v1/chat/completions", hello, "Heed-User", "ann")

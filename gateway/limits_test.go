@@ -284,6 +284,20 @@ func TestGateway_Serve_Refuses(t *testing.T) {
 	}
 }
 
+// TestGateway_CORS_Apart: a page that one app allows reads nothing of another's.
+func TestGateway_CORS_Apart(t *testing.T) {
+	e := start(t, answerJSON(chatAnswer), func(o *Options) {
+		o.Apps = append(o.Apps, App{Name: "other", Keys: []Secret{"heed-key-other"}, AllowedOrigins: []string{"https://other.example"}})
+	})
+	for key, want := range map[string]string{appKeyForTest: "", "heed-key-other": "https://other.example"} {
+		r := e.post("/v1/chat/completions", hello, "Authorization", "Bearer "+key, "Origin", "https://other.example")
+		readAll(t, r)
+		if got := r.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("key %s: Access-Control-Allow-Origin %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestGateway_CORS(t *testing.T) {
 	e := start(t, answerJSON(chatAnswer))
 	for origin, want := range map[string]string{
