@@ -29,7 +29,7 @@ const (
 // has what each costs and saves).
 const (
 	harmUnits    = 10
-	harmOdds     = 1
+	harmOdds     = 2.0 / 3
 	benefitUnits = 5
 	benefitOdds  = 3
 )

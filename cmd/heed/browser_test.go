@@ -59,6 +59,8 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 	if strings.Contains(first, "30-day") || !strings.Contains(second, "30-day") {
 		t.Errorf("before: %q\nafter: %q", first, second)
 	}
+	run("its effect", chromedp.WaitVisible(chromedp.CSS("[data-rule] [data-effect]")))
+	shoot(t, ctx, "demo-effect")
 	run("roll back", chromedp.Click(chromedp.CSS("[data-rule] button[name=retire]")), chromedp.WaitNotPresent(chromedp.CSS("[data-rule]")))
 }
 

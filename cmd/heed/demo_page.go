@@ -36,13 +36,14 @@ const (
 // demoPage is the demo's web page: the backend of a chat as any product has one,
 // and an inbox that shows what the admin API says.
 type demoPage struct {
-	d      *demo
-	client openai.Client
-	page   []byte
+	d       *demo
+	client  openai.Client
+	effects *store.Effects
+	page    []byte
 }
 
 func newDemoPage(d *demo, self string) (*demoPage, error) {
-	p := &demoPage{d: d, client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey))}
+	p := &demoPage{d: d, effects: store.NewEffects(d.stack.store), client: openai.NewClient(option.WithBaseURL(d.stack.gatewayURL+"/v1"), option.WithAPIKey(demoKey))}
 	var b strings.Builder
 	about := "A shop’s support agent in front of " + d.upstream + ". Say what was wrong, approve, ask in other words, roll back."
 	err := demoTemplate.Execute(&b, map[string]any{
@@ -245,7 +246,12 @@ func (p *demoPage) state(r *http.Request) (any, error) {
 	}
 	inForce := []map[string]string{}
 	for i := range set.Rules {
-		inForce = append(inForce, map[string]string{"id": set.Rules[i].ID, "line": line(&set.Rules[i])})
+		r := &set.Rules[i]
+		effect, err := p.effects.Of(ctx, "shop", r.ID)
+		if err != nil {
+			return nil, err
+		}
+		inForce = append(inForce, map[string]string{"id": r.ID, "line": line(r), "effect": effectLine(effect), "more": p.d.stack.adminURL + "/rules/" + r.ID + "?app=shop"})
 	}
 	findings, _, err := s.Findings(ctx, store.FindingFilter{App: "shop", State: "open"})
 	if err != nil {
@@ -256,6 +262,18 @@ func (p *demoPage) state(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]any{"proposals": cards, "rules": inForce, "findings": orEmpty(findings), "history": orEmpty(history)}, nil
+}
+
+// effectLine is what a rule's checks say since it is in force and said before; ""
+// while there is nothing to tell.
+func effectLine(e store.Effect) string {
+	for _, s := range e.Sources {
+		if s.Source != "check" || s.Before == nil {
+			continue
+		}
+		return fmt.Sprintf("Followed by %d of %d answers with it; before it, by %d of %d like them.", s.Before.With.Good, s.Before.With.Of, s.Before.Before.Good, s.Before.Before.Of)
+	}
+	return ""
 }
 
 func orEmpty[T any](v []T) []T {

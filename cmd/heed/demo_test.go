@@ -5,6 +5,9 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"heed/rules"
+	"heed/store"
 )
 
 // The demo learns, says so, and exits 0; its figures are measured, so only their
@@ -39,5 +42,16 @@ func TestRun_BadCommandLines(t *testing.T) {
 		if all := out.String() + errs.String(); code != tt.code || !strings.Contains(all, tt.want) {
 			t.Errorf("heed %v: exit code %d, want %d, with %q:\n%s", tt.args, code, tt.code, tt.want, all)
 		}
+	}
+}
+
+func TestEffectLine(t *testing.T) {
+	e := store.Effect{Sources: []store.Estimate{{Source: "failure", Before: &store.Earlier{}},
+		{Source: "check", Before: &store.Earlier{Before: rules.Tally{Good: 1, Of: 20}, With: rules.Tally{Good: 3, Of: 4}}}}}
+	if got, want := effectLine(e), "Followed by 3 of 4 answers with it; before it, by 1 of 20 like them."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := effectLine(store.Effect{}); got != "" {
+		t.Errorf("nothing known: got %q", got)
 	}
 }

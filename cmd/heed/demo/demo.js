@@ -92,7 +92,8 @@ function render(s) {
   $('empty').hidden = s.proposals.length > 0;
   $('proposals').replaceChildren(...s.proposals.map(proposal));
   $('rules').replaceChildren(...(s.rules.length ? s.rules.map((r) => el('div', { class: 'card', 'data-rule': r.id },
-    el('p', { class: 'rule' }, r.line), el('div', { class: 'actions' }, button('Retire', false, () => api('/retire', { id: r.id })))))
+    el('p', { class: 'rule' }, r.line), el('p', { class: 'hint', 'data-effect': '' }, r.effect || 'Its effect shows with the first answers that get it.'),
+    el('div', { class: 'actions' }, button('Retire', false, () => api('/retire', { id: r.id })), el('a', { href: r.more }, 'Its effect, in admin'))))
     : [el('p', { class: 'hint' }, 'None yet: the assistant answers as its own prompt says.')]));
   $('findings-box').hidden = !s.findings.length;
   $('findings').replaceChildren(...s.findings.map((f) => el('div', { class: 'card', 'data-finding': f.id }, el('p', { class: 'rule' }, f.title), ...f.evidence.slice(0, 2).map((e) => quote(e.quote || 'thumbs only')))));
