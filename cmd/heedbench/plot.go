@@ -59,6 +59,7 @@ func plots(b []byte) ([]plot, error) {
 	}
 	var in struct {
 		Command string
+		Rows    []learningRow
 		Mean    []scopeMean
 		Results json.RawMessage
 		Changes []effectResult
@@ -74,6 +75,8 @@ func plots(b []byte) ([]plot, error) {
 			return nil, err
 		}
 		return plotEffect(rs, in.Changes, in.Little), nil
+	case len(in.Rows) > 0:
+		return plotLearning(in.Rows), nil
 	case len(in.Mean) > 0:
 		return plotScope(in.Mean), nil
 	}
@@ -126,6 +129,8 @@ type scopeMean struct {
 	Coverage  float64            `json:"coverage"`
 	Ticks     int                `json:"ticks"`
 	System    string             `json:"system"`
+	Comments  string             `json:"comments"`
+	Topics    string             `json:"topics"`
 	Recall    float64            `json:"recall"`
 	Wrong     float64            `json:"wrong_per_100_neighbouring"`
 	Unrelated map[string]float64 `json:"wrong_per_100_unrelated"`
@@ -133,54 +138,75 @@ type scopeMean struct {
 	Dropped   float64            `json:"topic_change_dropped"`
 }
 
-// plotScope draws a figure for each share of topics that have rules.
+// series names what is compared: the system, what people wrote, what they ticked.
+func (r scopeMean) series() string {
+	name := r.System
+	if r.Comments != "" {
+		name += ", " + r.Comments
+	}
+	if r.Topics != "" && r.Topics != "all" {
+		name += ", " + r.Topics
+	}
+	if r.Ticks > 0 {
+		name += fmt.Sprintf(", %d ticks", r.Ticks)
+	}
+	return name
+}
+
+// plotScope draws a figure for each share of topics that have rules, over the
+// examples of a rule; over these shares where the examples are as many everywhere.
 func plotScope(rows []scopeMean) []plot {
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r scopeMean) bool { return r.Kept+r.Dropped > 0 })
+	n, share := func(r scopeMean) float64 { return float64(r.N) }, func(r scopeMean) float64 { return 100 * r.Coverage }
+	if len(distinct(rows, n)) == 1 && len(distinct(rows, share)) > 1 {
+		return []plot{{"", scopeFigure(rows, fmt.Sprintf("Scope, %s: %d examples a rule", rows[0].Set, rows[0].N), "topics with a rule, % (steps not to scale)", share)}}
+	}
 	var out []plot
-	for _, coverage := range distinct(rows, func(r scopeMean) float64 { return r.Coverage }) {
-		of := slices.DeleteFunc(slices.Clone(rows), func(r scopeMean) bool { return r.Coverage != coverage })
-		ns := distinct(of, func(r scopeMean) int { return r.N })
-		slices.Sort(ns)
-		name := func(r scopeMean) string {
-			if r.Ticks == 0 {
-				return r.System
-			}
-			return fmt.Sprintf("%s, %d ticks", r.System, r.Ticks)
-		}
-		systems := distinct(of, name)
-		draw := func(title, y string, top float64, value func(scopeMean) float64) panel {
-			p := panel{Title: title, X: "examples a rule (steps not to scale)", Y: y, Ticks: labels(ns), Top: top, Bars: len(ns) == 1}
-			for _, s := range systems {
-				l := line{Name: s}
-				for _, n := range ns {
-					l.Ys = append(l.Ys, mean(of, func(r scopeMean) bool { return name(r) == s && r.N == n }, value))
-				}
-				p.Lines = append(p.Lines, l)
-			}
-			return p
-		}
-		ps := []panel{draw("Recall: unseen requests in scope that get their rule", "%", 100, func(r scopeMean) float64 { return 100 * r.Recall }),
-			draw("Near: requests of the app that get a wrong rule", "of 100", 0, func(r scopeMean) float64 { return r.Wrong })}
-		var far []string
-		for _, r := range of {
-			for f := range r.Unrelated {
-				if !slices.Contains(far, f) {
-					far = append(far, f)
-				}
-			}
-		}
-		slices.Sort(far)
-		for _, f := range far {
-			ps = append(ps, draw("Far: unrelated requests ("+f+") that get any rule", "of 100", 0, func(r scopeMean) float64 {
-				if v, ok := r.Unrelated[f]; ok {
-					return v
-				}
-				return math.NaN()
-			}))
-		}
-		out = append(out, plot{fmt.Sprintf("-%.0f", 100*coverage), figure(fmt.Sprintf("Scope, %s: rules on %.0f %% of the topics", of[0].Set, 100*coverage), "Means over seeds. heedbench scope", ps)})
+	for _, c := range distinct(rows, share) {
+		of := slices.DeleteFunc(slices.Clone(rows), func(r scopeMean) bool { return share(r) != c })
+		out = append(out, plot{fmt.Sprintf("-%.0f", c), scopeFigure(of, fmt.Sprintf("Scope, %s: rules on %.0f %% of the topics", of[0].Set, c), "examples a rule (steps not to scale)", n)})
 	}
 	return out
+}
+
+func scopeFigure(of []scopeMean, title, xs string, x func(scopeMean) float64) string {
+	at := distinct(of, x)
+	slices.Sort(at)
+	var ticks []string
+	for _, v := range at {
+		ticks = append(ticks, short(v))
+	}
+	draw := func(title, y string, top float64, value func(scopeMean) float64) panel {
+		p := panel{Title: title, X: xs, Y: y, Ticks: ticks, Top: top, Bars: len(at) == 1}
+		for _, s := range distinct(of, scopeMean.series) {
+			l := line{Name: s}
+			for _, v := range at {
+				l.Ys = append(l.Ys, mean(of, func(r scopeMean) bool { return r.series() == s && x(r) == v }, value))
+			}
+			p.Lines = append(p.Lines, l)
+		}
+		return p
+	}
+	ps := []panel{draw("Recall: unseen requests in scope that get their rule", "%", 100, func(r scopeMean) float64 { return 100 * r.Recall }),
+		draw("Near: requests of the app that get a wrong rule", "of 100", 0, func(r scopeMean) float64 { return r.Wrong })}
+	var far []string
+	for _, r := range of {
+		for f := range r.Unrelated {
+			if !slices.Contains(far, f) {
+				far = append(far, f)
+			}
+		}
+	}
+	slices.Sort(far)
+	for _, f := range far {
+		ps = append(ps, draw("Far: unrelated requests ("+f+") that get any rule", "of 100", 0, func(r scopeMean) float64 {
+			if v, ok := r.Unrelated[f]; ok {
+				return v
+			}
+			return math.NaN()
+		}))
+	}
+	return figure(title, "Means over seeds. heedbench scope", ps)
 }
 
 // distinct lists the values of f over xs, in order of appearance.
