@@ -60,7 +60,7 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 		t.Errorf("before: %q\nafter: %q", first, second)
 	}
 	run("its effect", chromedp.WaitVisible(chromedp.CSS("[data-rule] [data-effect]")))
-	shoot(t, ctx, "demo-effect")
+	browser.Shoot(t, ctx, "demo-effect")
 	run("roll back", chromedp.Click(chromedp.CSS("[data-rule] button[name=retire]")), chromedp.WaitNotPresent(chromedp.CSS("[data-rule]")))
 }
 
