@@ -83,10 +83,14 @@ func printEffect(out io.Writer, e store.Effect) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nSOURCE\tWITH\tUNITS\tWITHOUT\tUNITS\tDIFFERENCE\t95 % AT EVERY LOOK\tVERDICT\t")
+	fmt.Fprintln(w, "\nSOURCE\tWITH\tUNITS\tWITHOUT\tUNITS\tDIFFERENCE\tAT EVERY LOOK\tVERDICT\t")
 	for _, s := range e.Sources {
 		fmt.Fprintf(w, "%s\t%.1f %%\t%d\t%.1f %%\t%d\t%+.1f\t%+.1f to %+.1f\t%s\t\n", s.Source, 100*s.TreatedMean, s.Treated,
 			100*s.ControlMean, s.Control, 100*s.Difference, 100*s.Low, 100*s.High, s.Verdict)
+		if b := s.Before; b != nil {
+			fmt.Fprintf(w, "%s, before\t%.1f %%\t%d\t%.1f %%\t%d\t%+.1f\t%+.1f to %+.1f\t%s\t\n", s.Source, 100*b.With.Share(), b.With.Of,
+				100*b.Before.Share(), b.Before.Of, 100*b.Difference, 100*b.Low, 100*b.High, b.Verdict)
+		}
 	}
 	if t := e.Tokens; t != nil {
 		difference, interval := "-", "-"

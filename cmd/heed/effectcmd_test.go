@@ -86,7 +86,7 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	if !bytes.Equal(got, want) || again.Verdict != store.Harms || again.Harms() != "rating" {
 		t.Errorf("recomputed %s\nthe running program said %s", got, want)
 	}
-	if table := command(); !strings.Contains(table, ": harms\nby rating: ") || !strings.Contains(table, "WITHOUT") {
+	if table := command(); !strings.Contains(table, ": harms\ncompared at the same time, by rating: ") || !strings.Contains(table, "WITHOUT") {
 		t.Errorf("the table:\n%s", table)
 	}
 }
