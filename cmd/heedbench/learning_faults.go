@@ -15,15 +15,18 @@ import (
 	"heed/store"
 )
 
-// Shares of a scripted model's answers that are faulty (issue 6); the others draft
-// what the complaints ask for.
-const (
-	tooBroad  = 0.15
-	tooNarrow = 0.15
-	malformed = 0.05
-	invented  = 0.05
-	duplicate = 0.05
-)
+// faultDeck are the faults of twenty answers of a scripted model (issue 6: 15 % too
+// broad, 15 % too narrow, 5 % each malformed, invented and duplicate); the others
+// draft what the complaints ask for. It is shuffled and dealt, so that a few answers
+// hold every fault.
+func faultDeck(rng *rand.Rand) []string {
+	deck := []string{"too broad", "too broad", "too broad", "too narrow", "too narrow", "too narrow", "malformed", "invented", "duplicate"}
+	for len(deck) < 20 {
+		deck = append(deck, "right")
+	}
+	rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	return deck
+}
 
 // Marks of what must never reach an approver, in the texts of the drafts.
 const (
@@ -47,6 +50,7 @@ type drafter struct {
 
 	mu     sync.Mutex
 	rng    *rand.Rand
+	deck   []string // what is left of it
 	calls  int
 	outage bool // was already
 	kinds  map[string]int
@@ -115,19 +119,14 @@ func (d *drafter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		"index": 0, "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": text}}}})
 }
 
-// fault draws what is wrong with the next answer, "right" for nothing.
+// fault deals what is wrong with the next answer, "right" for nothing.
 func (d *drafter) fault() string {
-	x := d.rng.Float64()
-	for _, f := range []struct {
-		share float64
-		kind  string
-	}{{tooBroad, "too broad"}, {tooNarrow, "too narrow"}, {malformed, "malformed"}, {invented, "invented"}, {duplicate, "duplicate"}} {
-		if x < f.share {
-			return f.kind
-		}
-		x -= f.share
+	if len(d.deck) == 0 {
+		d.deck = faultDeck(d.rng)
 	}
-	return "right"
+	kind := d.deck[0]
+	d.deck = d.deck[1:]
+	return kind
 }
 
 // faults compares learning from people's words alone with a model that drafts from
@@ -137,16 +136,19 @@ func (c *learningCommand) faults(b *bench) error {
 	var plain, drafted float64
 	var malformedSeen, sourceless, models int
 	kinds := map[string]int{}
+	rng := rand.New(rand.NewPCG(1, 8))
+	var deck []string // goes on from seed to seed
 	for seed := range c.Seeds {
 		without, err := c.hinted(b, uint64(seed), nil)
 		if err != nil {
 			return fmt.Errorf("seed %d, no model: %w", seed, err)
 		}
-		d := &drafter{rng: rand.New(rand.NewPCG(uint64(seed), 8)), kinds: kinds}
+		d := &drafter{rng: rng, deck: deck, kinds: kinds}
 		with, err := c.hinted(b, uint64(seed), d)
 		if err != nil {
 			return fmt.Errorf("seed %d, with a model: %w", seed, err)
 		}
+		deck = d.deck
 		plain, drafted = plain+without.adherence, drafted+with.adherence
 		malformedSeen, sourceless, models = malformedSeen+with.malformed, sourceless+with.sourceless, models+with.models
 	}
