@@ -134,6 +134,7 @@ func (g *Gateway) readFeedback(ctx *fasthttp.RequestCtx, cfg *config) (*store.Fe
 	if e := b.fill(f); e != nil {
 		return nil, e
 	}
+	a.redact(f)
 	return f, nil
 }
 
@@ -232,6 +233,14 @@ func (b *feedbackBody) fill(f *store.Feedback) *Error {
 	return nil
 }
 
+// redact takes personal data and secrets out of what was said where the app's log
+// does without them.
+func (a *App) redact(f *store.Feedback) {
+	if a.Bodies == Redacted || a.Bodies == None {
+		f.Redact(a.Redact)
+	}
+}
+
 // digest names the content, so that the same id with the same body is told from
 // one with another. Spelling and order of the JSON do not count.
 func (b feedbackBody) digest(f *store.Feedback) string {
@@ -318,6 +327,7 @@ func (g *Gateway) hear(c *call, header []byte, user string) {
 		g.metrics.feedback.WithLabelValues("refused").Inc()
 		return
 	}
+	c.app.redact(f)
 	select {
 	case g.said <- f:
 		g.metrics.feedback.WithLabelValues("queued").Inc()

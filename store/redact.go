@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"unicode"
@@ -50,6 +51,22 @@ func (x *Exchange) Redact(custom []*regexp.Regexp) {
 		queries[i] = text(q)
 	}
 	x.Facts.Queries = queries
+}
+
+// Redact takes what [Redact] finds out of all that was said. Slices and maps are
+// replaced, not written to.
+func (f *Feedback) Redact(custom []*regexp.Regexp) {
+	text := func(s string) string { return string(Redact([]byte(s), custom)) }
+	f.Comment, f.When, f.Correction = text(f.Comment), text(f.When), text(f.Correction)
+	labels := make([]string, len(f.Labels))
+	for i, l := range f.Labels {
+		labels[i] = text(l)
+	}
+	answers := make(map[string]json.RawMessage, len(f.Answers))
+	for id, a := range f.Answers {
+		answers[id] = Redact(a, custom)
+	}
+	f.Labels, f.Answers = labels, answers
 }
 
 // redactor is one call of Redact.

@@ -110,23 +110,29 @@ func (f following) WriteExchanges(ctx context.Context, xs []*store.Exchange) err
 	return err
 }
 
-// kept is what the configuration lets the log keep of an app's exchange.
-func kept(c *configs.Config, app string) func(*store.Exchange) {
+// kept is what the configuration lets the store keep of an app's records, each of
+// which may be nil.
+func kept(c *configs.Config, app string) func(*store.Exchange, *store.Feedback) {
 	a, ok := c.Apps.Lookup(app)
 	if !ok || a.Bodies == "full" {
-		return func(*store.Exchange) {}
+		return func(*store.Exchange, *store.Feedback) {}
 	}
 	custom := patterns(a)
-	return func(x *store.Exchange) {
-		if a.Bodies == "none" {
-			x.Request, x.Response, x.Answer = nil, nil, ""
+	return func(x *store.Exchange, f *store.Feedback) {
+		if x != nil {
+			if a.Bodies == "none" {
+				x.Request, x.Response, x.Answer = nil, nil, ""
+			}
+			x.Redact(custom)
 		}
-		x.Redact(custom)
+		if f != nil {
+			f.Redact(custom)
+		}
 	}
 }
 
-// importLines adds the records to the store, each exchange as keep leaves it.
-func importLines(ctx context.Context, s store.Store, app string, keep func(*store.Exchange), r io.Reader) (n int, err error) {
+// importLines adds the records to the store, as keep leaves them.
+func importLines(ctx context.Context, s store.Store, app string, keep func(*store.Exchange, *store.Feedback), r io.Reader) (n int, err error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxLine)
 	var batch []*store.Exchange
@@ -162,8 +168,8 @@ func importLines(ctx context.Context, s store.Store, app string, keep func(*stor
 		if err != nil {
 			return n, fmt.Errorf("line %d: %w", line, err)
 		}
+		keep(x, f)
 		if x != nil {
-			keep(x)
 			batch = append(batch, x)
 		}
 		if f != nil {

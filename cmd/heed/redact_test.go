@@ -15,8 +15,8 @@ import (
 // canaries are secrets of each kind that redaction knows, and one of the app's own.
 var canaries = []string{"jane.canary@mail.example", "4539 1488 0343 6467", "DE89370400440532013000", "sk-proj-q8Zt2LmXv0RbKc7WnYhJ", "ORDER-774411"}
 
-// With bodies redacted or none, no secret of a request or an answer reaches a
-// file, and what is not secret stays to be learned from (issue 4).
+// With bodies redacted or none, no secret of a request, an answer or of feedback
+// reaches a file, and what is not secret stays to be learned from (issue 4).
 func TestBodies_NoSecretReachesTheFiles(t *testing.T) {
 	for _, mode := range []string{"full", "redacted", "none"} {
 		t.Run(mode, func(t *testing.T) {
@@ -28,7 +28,9 @@ func TestBodies_NoSecretReachesTheFiles(t *testing.T) {
 			p := start(t, conf)
 			var id string
 			for i, c := range canaries {
-				id = p.ask("gpt-4o", shopPrompt, "Where is my parcel? I am "+c, i%2 == 0, as("ann")).header.Get("Heed-Exchange-Id")
+				r := p.ask("gpt-4o", shopPrompt, "Where is my parcel? I am "+c, i%2 == 0, as("ann"))
+				id = r.header.Get("Heed-Exchange-Id")
+				p.say(r, map[string]any{"rating": -1, "comment": "I am " + c, "applies_when": "I am " + c, "correction": "You are " + c, "labels": []string{c}, "answers": map[string]any{"who": c}})
 			}
 			p.logged("ann", len(canaries))
 			var x store.Exchange
