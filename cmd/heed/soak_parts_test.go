@@ -159,7 +159,7 @@ func (s *soak) figures() soakFigures {
 			m[name] = v
 		}
 	}
-	for _, name := range []string{"go_memstats_heap_alloc_bytes", "go_goroutines", "process_open_fds", "heed_held_bytes", "heed_log_queue_bytes", "heed_in_flight", "heed_log_dropped"} {
+	for _, name := range []string{"go_memstats_heap_alloc_bytes", "go_goroutines", "process_open_fds", "heed_held_bytes", "heed_log_queue_bytes", "heed_in_flight", "heed_log_dropped_total"} {
 		if _, ok := m[name]; !ok {
 			s.t.Fatalf("there is no metric %s", name)
 		}
@@ -168,7 +168,7 @@ func (s *soak) figures() soakFigures {
 		heap: m["go_memstats_heap_alloc_bytes"], resident: m["process_resident_memory_bytes"],
 		goroutines: m["go_goroutines"], files: m["process_open_fds"],
 		inFlight: m["heed_in_flight"], held: m["heed_held_bytes"], queued: m["heed_log_queue_bytes"],
-		written: m["heed_log_written"], dropped: m["heed_log_dropped"],
+		written: m["heed_log_written_total"], dropped: m["heed_log_dropped_total"],
 	}
 }
 

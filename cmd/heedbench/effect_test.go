@@ -33,7 +33,7 @@ func TestEffectCommand_Run(t *testing.T) {
 			t.Errorf("%s is called: %+v", r.Name, r)
 		case r.With > r.Without && (r.Helps < 0.5 || r.Harms > 0.05):
 			t.Errorf("%s is not recognised: %+v", r.Name, r)
-		case r.With-r.Without < -0.35 && (r.Paused < 0.9 || r.Helps > 0.05 || r.Exposed > 90):
+		case r.With-r.Without < -0.35 && (r.Paused < 0.9 || r.Helps > 0.05 || r.Exposed > 130):
 			t.Errorf("%s is not paused: %+v", r.Name, r)
 		}
 	}
