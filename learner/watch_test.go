@@ -257,7 +257,7 @@ func TestLearner_WatchingDoesNotHoldUpFeedback(t *testing.T) {
 	r := b.inForce()
 	b.serve(r, 20, func(int, bool) bool { return false })
 	s := &slow{b.store, make(chan struct{}), make(chan struct{})}
-	b.l.opt.Store = s
+	b.l.effects = store.NewEffects(s)
 	if err := b.l.watch(b.ctx, "shop"); err != nil {
 		t.Fatal(err)
 	}

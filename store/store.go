@@ -93,11 +93,12 @@ type Store interface {
 // ExchangeStore keeps the log of exchanges.
 type ExchangeStore interface {
 	// WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords, or
-	// MaxBatchBytes, at a time); of a batch of several apps some may be added and others not. An id that is there already is left as it is, so a batch
-	// can be written again after an error. Up to one second of it may be lost by
-	// kill -9 or power loss; a gap found at the next start is recorded (Gaps). One
-	// exchange that cannot be encoded does not stop the others: it is skipped and
-	// named in the error, a *SkippedError. Bodies, query and answer are cut to their limits.
+	// MaxBatchBytes, at a time); of a batch of several apps some may be added and
+	// others not. An id that is there already is left as it is, so a batch can be
+	// written again after an error. Up to one second of it may be lost by kill -9 or
+	// power loss; a gap found at the next start is recorded (Gaps). One exchange that
+	// cannot be encoded does not stop the others: it is skipped and named in the
+	// error, a *SkippedError. Bodies, query and answer are cut to their limits.
 	WriteExchanges(ctx context.Context, xs []*Exchange) error
 
 	// Exchange returns one exchange with its bodies.

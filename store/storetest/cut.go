@@ -10,7 +10,7 @@ import (
 )
 
 var cutCases = []Case{
-	{"WriteExchanges/CutShort", "WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords at a time); of a batch of several apps some may be added and others not. " +
+	{"WriteExchanges/CutShort", "WriteExchanges adds the exchanges of each app as a whole (MaxBatchRecords, or MaxBatchBytes, at a time); of a batch of several apps some may be added and others not. " +
 		"All respect ctx: a cancelled call returns its error, and a change then either happened as a whole or not at all. " +
 		"What they return belongs to the caller; what they are given is not kept or changed after they return.", cutShort},
 }
@@ -46,7 +46,7 @@ func cutShort(t *testing.T, s store.Store) {
 	if ended == 0 {
 		t.Fatal("no write was cut short: the case tests nothing")
 	}
-	ok(t, s.WriteExchanges(t.Context(), []*store.Exchange{exchange("shop", -1), exchange("bank", -1)})) // after what was still under way
+	ok(t, s.WriteExchanges(t.Context(), []*store.Exchange{exchange("shop", rounds*each), exchange("bank", rounds*each)})) // after what was still under way
 	for n, xs := range given {
 		there, of := map[string]int{}, map[string]int{}
 		for _, x := range xs {
