@@ -344,12 +344,13 @@ func chunkRows(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, e
 	return openRows(data, count)
 }
 
-func chunkBodies(ctx context.Context, tx *sql.Tx, n int64, count int) ([][]byte, error) {
+// chunkBodies opens the bodies of a chunk, whose rows they may quote.
+func chunkBodies(ctx context.Context, tx *sql.Tx, n int64, rows [][]byte) ([][]byte, error) {
 	var data []byte
 	if err := tx.QueryRowContext(ctx, `SELECT data FROM bodies WHERE chunk = ?`, n).Scan(&data); err != nil {
 		return nil, missing(err)
 	}
-	return openBodies(data, count)
+	return openBodies(data, rows)
 }
 
 // missing turns a part that is not there into damage: parts come and go with
@@ -375,8 +376,11 @@ func fillBodies(ctx context.Context, tx *sql.Tx, ps []place) error {
 	for i, p := range ps {
 		bodies := opened[p.chunk]
 		if bodies == nil {
-			var err error
-			if bodies, err = chunkBodies(ctx, tx, p.chunk, p.count); err != nil {
+			rows, err := chunkRows(ctx, tx, p.chunk, p.count)
+			if err != nil {
+				return err
+			}
+			if bodies, err = chunkBodies(ctx, tx, p.chunk, rows); err != nil {
 				return err
 			}
 			opened[p.chunk] = bodies

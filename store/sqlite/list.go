@@ -264,7 +264,7 @@ func (q *search) visit(ctx context.Context, tx *sql.Tx, h header) error {
 		}
 		if len(q.words) > 0 {
 			if bodies == nil {
-				if bodies, err = chunkBodies(ctx, tx, h.n, h.count); err != nil {
+				if bodies, err = chunkBodies(ctx, tx, h.n, rows); err != nil {
 					return fmt.Errorf("chunk %d: %w", h.n, err)
 				}
 			}
@@ -307,7 +307,7 @@ func (q *search) says(x *store.Exchange, request, response []byte) bool {
 	var t terms
 	whole := *x
 	whole.Request, whole.Response = request, response
-	addExchangeWords(&t, &slot{x: &whole}, 0)
+	addExchangeWords(&t, &slot{x: &whole}, 0, false)
 	commented := q.comments[x.ID]
 	for i, h := range q.words {
 		if commented&(1<<i) == 0 && !t.has(h) {

@@ -114,7 +114,7 @@ func (p *packer) release() {
 // before the first. It shares no memory with them.
 func (p *packer) pack(slots []slot) *chunk {
 	c := &chunk{ids: p.keys(slots)}
-	p.facts, p.bodies = p.facts[:0], p.bodies[:0]
+	p.facts, p.bodies = p.facts[:0], append(p.bodies[:0], bodiesQuote)
 	p.seen.reset()
 	p.words.reset()
 	for i := range slots {
@@ -127,10 +127,12 @@ func (p *packer) pack(slots []slot) *chunk {
 		}
 		c.first, c.last = min(c.first, at), max(c.last, at)
 		p.facts = append(binary.AppendUvarint(p.facts, uint64(len(s.row))), s.row...)
-		p.bodies = appendBody(p.bodies, s.request(), request)
-		p.bodies = appendBody(p.bodies, s.response(), response)
+		query, answer := quotable(s.row, s.x)
+		var asked bool
+		p.bodies, asked = appendBody(p.bodies, s.request(), request, s.row, query)
+		p.bodies, _ = appendBody(p.bodies, s.response(), response, s.row, answer)
 		addAttributes(&p.seen, s.x)
-		addExchangeWords(&p.words, s, request)
+		addExchangeWords(&p.words, s, request, asked)
 	}
 	c.plain = len(p.facts) + len(p.bodies)
 	c.seen, c.words = p.filter(&p.seen), p.filter(&p.words)
@@ -177,15 +179,6 @@ func (p *packer) keys(slots []slot) []any {
 		}
 	}
 	return keys
-}
-
-// appendBody writes a body without what it shares with the one before: system
-// prompts and histories repeat, and leaving them out costs a tenth of what
-// finding them again costs the compressor.
-func appendBody(b, body []byte, shared int) []byte {
-	b = binary.AppendUvarint(b, uint64(shared))
-	b = binary.AppendUvarint(b, uint64(len(body)-shared))
-	return append(b, body[shared:]...)
 }
 
 // commonPrefix is how many bytes a and b begin with alike.
@@ -261,7 +254,11 @@ func openSlots(facts, bodies []byte, n int) ([]slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	bs, err := openBodies(bodies, n)
+	rows := make([][]byte, n)
+	for i := range slots {
+		rows[i] = slots[i].row
+	}
+	bs, err := openBodies(bodies, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -269,37 +266,4 @@ func openSlots(facts, bodies []byte, n int) ([]slot, error) {
 		slots[i].x.Request, slots[i].x.Response = bs[2*i], bs[2*i+1]
 	}
 	return slots, nil
-}
-
-// openBodies returns request and response of each slot, one after the other.
-func openBodies(data []byte, n int) ([][]byte, error) {
-	b, err := expand(data, logFile)
-	if err != nil {
-		return nil, err
-	}
-	out := make([][]byte, 0, 2*n)
-	for len(b) > 0 && len(out) < 2*n {
-		shared, k := binary.Uvarint(b)
-		rest, l := binary.Uvarint(b[max(k, 0):])
-		if k <= 0 || l <= 0 || rest > uint64(len(b)-k-l) {
-			return nil, errDamaged
-		}
-		var before []byte
-		if len(out) >= 2 {
-			before = out[len(out)-2]
-		}
-		if shared > uint64(len(before)) {
-			return nil, errDamaged
-		}
-		end := k + l + int(rest)
-		body := b[k+l : end : end]
-		if shared > 0 {
-			body = append(append(make([]byte, 0, int(shared)+len(body)), before[:shared]...), body...)
-		}
-		out, b = append(out, body), b[end:]
-	}
-	if len(out) != 2*n || len(b) > 0 {
-		return nil, errDamaged
-	}
-	return out, nil
 }

@@ -42,7 +42,11 @@ func TestSplit_SharedBodies(t *testing.T) {
 			if p.plain > chunkBytes {
 				t.Errorf("%s: a chunk of %d plain bytes, want at most %d", c.name, p.plain, chunkBytes)
 			}
-			bodies, err := openBodies(p.bodies, len(run))
+			rows, err := openRows(p.facts, len(run))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies, err := openBodies(p.bodies, rows)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ type schema struct {
 // store of ours.
 var (
 	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2}}
-	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1}}
+	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1, logV2}}
 )
 
 // Times are in milliseconds since 1970; a doc is a sealed JSON document (seal).
@@ -109,6 +109,10 @@ CREATE TABLE facts(chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE bodies(chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE exchange(app INTEGER, id BLOB, chunk INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY(app, id)) WITHOUT ROWID;
 `
+
+// Bodies may quote their rows (bodiesQuote). Tables stay as they are, and so do
+// chunks that were written before; only an older Heed could not read the new ones.
+const logV2 = `-- bodies quote rows`
 
 // migrate brings the file to the newest version, all steps in one transaction.
 func (sc schema) migrate(ctx context.Context, db *sql.DB) error {

@@ -188,8 +188,9 @@ const maxWordBytes = 64
 
 // addExchangeWords adds the words that a search finds the exchange by. The first
 // shared bytes of the request are those of the exchange before it in the chunk,
-// whose words are in the set already: they are not read again.
-func addExchangeWords(t *terms, s *slot, shared int) {
+// whose words are in the set already: they are not read again. Nor is the query
+// when it was asked as a string of the request.
+func addExchangeWords(t *terms, s *slot, shared int, asked bool) {
 	request := s.request()
 	for shared > 0 && request[shared-1] != ' ' { // back to the start of the word
 		shared--
@@ -200,7 +201,9 @@ func addExchangeWords(t *terms, s *slot, shared int) {
 	} else {
 		addWords(t, s.response(), true)
 	}
-	addWords(t, []byte(store.Cut(s.x.Query, store.MaxQueryBytes)), false)
+	if !asked {
+		addWords(t, []byte(store.Cut(s.x.Query, store.MaxQueryBytes)), false)
+	}
 }
 
 // classes says what an ASCII byte is to a word: 0 ends it, else the byte that
