@@ -244,7 +244,7 @@ var keysQuery = func() map[int]string {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(`(?1, ?2, ?3 + ` + strconv.Itoa(i) + `, ?` + strconv.Itoa(i+4) + `)`)
+			b.WriteString(`(?1, ?2, ?3 + ` + strconv.Itoa(i) + `, ?)`) // the 4th and on; ?4 would be a name, which the driver looks up
 		}
 		b.WriteString(` ON CONFLICT DO NOTHING`)
 		out[n] = b.String()

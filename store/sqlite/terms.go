@@ -37,6 +37,13 @@ func (t *terms) reset() {
 
 func (t *terms) add(h uint64) {
 	h = max(h, 1)
+	if n := len(t.slots); n > 0 && t.slots[h&uint64(n-1)] == h { // most words of a chunk come again
+		return
+	}
+	t.insert(h)
+}
+
+func (t *terms) insert(h uint64) {
 	if 2*len(t.list) >= len(t.slots) {
 		t.grow()
 	}
@@ -224,9 +231,12 @@ func addWords(t *terms, text []byte, escaped bool) {
 	h, n := uint64(hashStart), 0
 	for i := 0; i < len(text); {
 		start := i
-		for i < len(text) && classes[text[i]] != 0 {
-			h = (h ^ uint64(classes[text[i]])) * hashPrime
-			i++
+		for ; i < len(text); i++ {
+			c := classes[text[i]]
+			if c == 0 {
+				break
+			}
+			h = (h ^ uint64(c)) * hashPrime
 		}
 		if n += i - start; i == len(text) {
 			break
@@ -234,7 +244,10 @@ func addWords(t *terms, text []byte, escaped bool) {
 		b := text[i]
 		if b < utf8.RuneSelf {
 			if b != '\\' || !escaped || i+1 >= len(text) {
-				h, n = endWord(t, h, n)
+				if n > 0 && n <= maxWordBytes {
+					t.add(mix(h))
+				}
+				h, n = hashStart, 0
 				i++
 				continue
 			}
