@@ -67,7 +67,7 @@ func at(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
 
 // exchange makes the n-th exchange of an app, with something in every field.
 func exchange(app string, n int) *store.Exchange {
-	cost := []*float64{nil, new(float64)}[n%2] // unknown, and free
+	cost := []*float64{nil, new(float64)}[n&1] // unknown, and free
 	return &store.Exchange{
 		ID: store.NewID(), App: app, Time: at(n), Cost: cost, Session: fmt.Sprint("session-", n), Agent: "bot", Trace: "00-1-2-01",
 		Method: "POST", Path: "/v1/chat/completions", API: 1,
