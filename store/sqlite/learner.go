@@ -175,26 +175,26 @@ func (t *turn) apply(ctx context.Context, w *writer) error {
 // handle notes what became of a pending record. One that was retracted after it
 // was handed out stays pending; one that another worker holds is a conflict.
 func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
-	var n, claimed, revision int64
+	var n, claimed, revision, retracted int64
 	var worker string
 	var claim *int64
-	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision},
-		`SELECT n, claimed, coalesce(worker, ''), claim, revision FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
+	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision, &retracted},
+		`SELECT n, claimed, coalesce(worker, ''), claim, revision, retracted FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
 	if err != nil {
 		return err
 	}
 	if worker != "" && worker != t.worker && claimed > time.Now().UnixMilli() {
 		return fmt.Errorf("%w: worker %q has it", store.ErrConflict, worker)
 	}
-	due := h.due
-	if claim != nil && *claim != revision {
+	due, stale := h.due, claim != nil && *claim != revision
+	if stale {
 		due = int64(0)
 	}
 	if _, err := w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, worker = NULL, claimed = 0, claim = NULL WHERE n = ?`, due, h.note, n); err != nil {
 		return err
 	}
-	if h.link == nil {
-		return nil
+	if h.link == nil || stale && retracted == 0 {
+		return nil // a stale link may show what was erased meanwhile
 	}
 	l := h.link
 	_, err = w.exec(ctx, `UPDATE feedback SET link = ?, linked = ?, exchange = coalesce(exchange, ?), alias = ?, step = ?, upstream = ?, model = ?

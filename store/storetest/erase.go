@@ -58,7 +58,8 @@ func erasable(t testing.TB, s Erasing) (own, others *store.Feedback) {
 	quote := []store.Evidence{{Feedback: own.ID, User: anns, Quote: word, Exchange: xs[3].ID, Time: at(0)}, {Feedback: others.ID, User: bens, Quote: "I agree", Time: at(0)}}
 	commit(t, s, store.Changes{
 		App: "shop", Handled: []store.Handled{
-			{Feedback: own.ID, Link: &store.Link{ExchangeID: xs[3].ID, Query: word}}, {Feedback: others.ID, Link: &store.Link{ExchangeID: xs[3].ID, Query: word, Answer: "x"}},
+			{Feedback: own.ID, Link: &store.Link{ExchangeID: xs[3].ID, Query: word}},
+			{Feedback: others.ID, RetryAt: at(0), Link: &store.Link{ExchangeID: xs[3].ID, Query: word, Answer: "x"}},
 		},
 		Proposals: []*store.Proposal{{
 			ID: "p", App: "shop", Version: 1, State: store.Open, Evidence: quote, Touch: store.Touch{Inside: []store.Sample{{Exchange: xs[13].ID, Query: word}}},
@@ -84,8 +85,12 @@ func RunErase(t *testing.T, s Erasing) {
 	if e, err := s.Traces(t.Context(), "other", anns); err != nil || e.Exchanges+len(e.Feedback)+len(e.Touched) > 0 {
 		t.Errorf("another app has traces %+v, %v", e, err)
 	}
+	busy, err := s.Pending(t.Context(), "w", 10) // a learner works on what quotes the person
+	ok(t, err)
+	same(t, feedbackIDs(busy), []string{others.ID})
 	e, err := s.EraseUser(t.Context(), "shop", anns, nil)
 	ok(t, err)
+	commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: others.ID, Link: busy[0].Link}}})
 	same(t, e, store.Erased{Exchanges: 20, Feedback: []string{own.ID}, Touched: []string{others.ID}, Records: 2})
 	by := store.Audit{Actor: "ann", Action: "erase"}
 	is(t, s.Forget(t.Context(), "shop", e, by), store.ErrConflict) // a rule in force rests on it
