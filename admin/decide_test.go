@@ -1,10 +1,14 @@
 package admin
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"heed/rules"
 	"heed/store"
 )
 
@@ -91,4 +95,67 @@ func TestAPI_ApproveAndRollBack(t *testing.T) {
 	if !verified.OK {
 		t.Error("the audit chain does not verify")
 	}
+}
+
+// outrun is a store whose head somebody else moves, by first, just before an admin's
+// next Publish.
+type outrun struct {
+	store.Store
+	first []rules.Operation
+}
+
+func (o *outrun) Publish(ctx context.Context, app string, base rules.Epoch, set *rules.Set, a store.Audit) (rules.Head, error) {
+	if len(o.first) > 0 {
+		head, now, err := store.Current(ctx, o.Store, app)
+		if err != nil {
+			return head, err
+		}
+		next, err := rules.Apply(now, o.first)
+		if err != nil {
+			return head, err
+		}
+		if _, err := o.Store.Publish(ctx, app, head.Epoch, next, store.Audit{App: app, Time: time.Now().UTC(), Actor: "learner", Action: string(o.first[0].Kind), Ops: o.first}); err != nil {
+			return head, err
+		}
+		o.first = nil
+	}
+	return o.Store.Publish(ctx, app, base, set, a)
+}
+
+// What an admin decides is not lost to a refresh of word statistics at the same
+// moment; a roll-back is, to rules that they have not seen.
+func TestDecide_WhileStatisticsChange(t *testing.T) {
+	var between *outrun
+	b := start(t, func(o *Options) {
+		between = &outrun{Store: o.Store}
+		o.Store = between
+	})
+	b.traffic()
+	add := map[string]any{"action": "Be kind.", "applies_when": "somebody complains"}
+	var first struct {
+		ID      string
+		Ruleset rules.Head
+	}
+	b.ok(Owner, "POST", "rules?app=shop", add, &first)
+	refresh := func() {
+		stats, err := b.store.PutBlob(t.Context(), "shop", fmt.Appendf(nil, "statistics %d", time.Now().UnixNano()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		between.first = []rules.Operation{{Kind: rules.Refresh, Stats: stats}}
+	}
+	for _, verb := range []string{"pause", "resume", "retire"} {
+		refresh()
+		b.ok(Owner, "POST", "rules/"+first.ID+"/"+verb+"?app=shop", map[string]string{}, nil)
+	}
+	refresh()
+	b.ok(Owner, "POST", "rulesets/"+first.Ruleset.Hash+"/activate?app=shop", map[string]string{}, nil)
+	if head, set, err := store.Current(t.Context(), b.store, "shop"); err != nil || len(set.Rules) != 1 || head.Hash != first.Ruleset.Hash {
+		t.Errorf("rolled back to %+v, %v; want %v", set, err, first.Ruleset)
+	}
+
+	b.ok(Owner, "POST", "rules/"+first.ID+"/pause?app=shop", map[string]string{}, nil)
+	unseen := rules.Rule{ID: rules.NewID(), Version: 1, App: "shop", State: rules.Active, Action: "Be brief.", Scope: rules.Scope{Always: true}}
+	between.first = []rules.Operation{{Kind: rules.Add, Rule: &unseen}}
+	b.refused(Owner, "POST", "rulesets/"+first.Ruleset.Hash+"/activate?app=shop", map[string]string{}, 409, "conflict")
 }

@@ -152,22 +152,40 @@ func (a *Admin) setState(ctx context.Context, who person, app, id, action, reaso
 	return r, head, err
 }
 
-// activate makes a set that was in force before the head again, as a new epoch.
+// activate makes a set that was in force before the head again, as a new epoch. It
+// starts again when the learner published newer word statistics at the same moment;
+// other changes of the rules, which the person has not seen, are a conflict.
 func (a *Admin) activate(ctx context.Context, who person, app, hash, reason string) (rules.Head, error) {
 	set, err := a.store.Set(ctx, app, hash)
 	if err != nil {
 		return rules.Head{}, err
 	}
-	head, err := a.store.Head(ctx, app)
-	if err != nil {
-		return head, err
+	var seen *rules.Set
+	for try := 0; ; try++ {
+		head, now, err := store.Current(ctx, a.store, app)
+		switch {
+		case err != nil:
+			return head, err
+		case head.Hash == hash:
+			return head, conflict("in_force", "this rule set is in force already")
+		case seen != nil && !onlyRefreshed(seen, now):
+			return head, fmt.Errorf("roll back: the rules changed: %w", store.ErrConflict)
+		}
+		published, err := a.store.Publish(ctx, app, head.Epoch, set, store.Audit{
+			App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "activate", Target: hash, Reason: reason,
+		})
+		if !errors.Is(err, store.ErrConflict) || try == maxTries {
+			return published, err
+		}
+		seen = now
 	}
-	if head.Hash == hash {
-		return head, conflict("in_force", "this rule set is in force already")
-	}
-	return a.store.Publish(ctx, app, head.Epoch, set, store.Audit{
-		App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "activate", Target: hash, Reason: reason,
-	})
+}
+
+// onlyRefreshed says whether two sets differ in their word statistics at most.
+func onlyRefreshed(a, b *rules.Set) bool {
+	x, y := *a, *b
+	x.Stats, y.Stats = "", ""
+	return x.Hash() == y.Hash()
 }
 
 // tuning changes how a rule in force is rolled out; nil fields stay. Its words
