@@ -101,6 +101,10 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 		return Touch{}, nil
 	}
 	id := rule.ID
+	before, err := compileBefore(set, ops, stats)
+	if err != nil {
+		return Touch{}, err
+	}
 	if next, err := rules.Apply(set, ops); err == nil {
 		set = next
 	} else {
@@ -127,13 +131,20 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 	t := Touch{Of: len(xs)}
 	var decide rules.Buffer
 	var buf match.Buffer
+	var was []Sample // in scope of the version in force, too
 	for _, x := range xs {
 		f := x.Facts
 		f.Off = false // the question is what the rule would do, not what the client asked for then
 		d := c.Decide(&f, &decide)
-		if i := slices.IndexFunc(d.Rules, func(r rules.RuleDecision) bool { return r.ID == id }); i >= 0 {
+		same := func(r rules.RuleDecision) bool { return r.ID == id }
+		if i := slices.IndexFunc(d.Rules, same); i >= 0 {
 			t.In++
-			t.Inside = append(t.Inside, Sample{Exchange: x.ID, Query: x.Query, P: d.Rules[i].Score})
+			s := Sample{Exchange: x.ID, Query: x.Query, P: d.Rules[i].Score}
+			if before != nil && slices.ContainsFunc(before.Decide(&f, &decide).Rules, same) {
+				was = append(was, s)
+			} else {
+				t.Inside = append(t.Inside, s)
+			}
 			continue
 		}
 		for _, h := range low.Match(f.Query(), nil, &buf) {
@@ -142,9 +153,19 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 			}
 		}
 	}
-	t.Inside, t.Near = surest(t.Inside), surest(t.Near)
+	t.Inside, t.Near = spread(t.Inside, touchSamples), surest(t.Near)
+	t.Inside = append(t.Inside, spread(was, touchSamples-len(t.Inside))...)
 	t.Weekly = weekly(t.In, xs)
 	return t, nil
+}
+
+// compileBefore compiles the set in which operations revise their rule; nil where
+// they do not.
+func compileBefore(set *rules.Set, ops []rules.Operation, stats *match.Stats) (*rules.Compiled, error) {
+	if r := (&Proposal{Ops: ops}).Rule(); set.Rule(r.ID) == nil {
+		return nil, nil
+	}
+	return rules.Compile(set, rules.Head{}, stats)
 }
 
 // weekly is n of xs as a rate a week. A log of less than a day counts as a day, so
@@ -168,17 +189,31 @@ func weekly(n int, xs []*Exchange) float64 {
 
 // surest keeps the distinct queries with the highest probabilities.
 func surest(all []Sample) []Sample {
+	out := distinct(all)
+	return out[:min(len(out), touchSamples)]
+}
+
+// spread keeps n distinct queries from the whole range of probabilities, the
+// surest and the least sure among them: the surest alone teach what is known.
+func spread(all []Sample, n int) []Sample {
+	out := distinct(all)
+	if len(out) <= n || n < 2 {
+		return out[:min(len(out), n)]
+	}
+	kept := make([]Sample, n)
+	for i := range kept {
+		kept[i] = out[i*(len(out)-1)/(n-1)]
+	}
+	return kept
+}
+
+// distinct sorts by probability, the surest first, and keeps one of each query.
+func distinct(all []Sample) []Sample {
 	slices.SortStableFunc(all, func(a, b Sample) int { return cmp.Compare(b.P, a.P) })
 	seen := map[string]bool{}
-	var out []Sample
-	for _, s := range all {
-		if len(out) == touchSamples {
-			break
-		}
-		if !seen[s.Query] {
-			seen[s.Query] = true
-			out = append(out, s)
-		}
-	}
-	return out
+	return slices.DeleteFunc(all, func(s Sample) bool {
+		was := seen[s.Query]
+		seen[s.Query] = true
+		return was
+	})
 }
