@@ -12,28 +12,40 @@ const (
 	maxClauses       = 4
 	maxClauseBytes   = 400 // of a query that is split: longer ones would cost twice the time
 	leastClauseWords = 3   // fewer ask for nothing by themselves
-	clauseThreshold  = 0.6 // least probability of a clause's rule
+	clauseThreshold  = 0.5 // least probability of a clause's rule
 )
 
 // clauseWords are words between two clauses, surrounded by spaces.
 var clauseWords = [...]string{" and ", " also ", " then ", " plus ", " und ", " außerdem ", " y ", " et ", " och ", " og ", " és ", " и "}
 
-// addClauses adds to hits what single clauses of the query call for.
+// addClauses adds to hits what single clauses of the query call for, if at least two
+// voices ask for a rule: two clauses, or one and the whole. A single one that asks
+// where the whole does not is most often a piece of something else.
 func (ix *Index) addClauses(query string, hits []Hit, eligible func(rule int) bool, buf *Buffer) []Hit {
 	var ends [maxClauses]int
 	n := clauses(query, &ends)
 	if n < 2 {
 		return hits
 	}
-	all := append(buf.union[:0], hits...)
-	start := 0
+	whole := append(buf.whole[:0], hits...) // matchOne writes where hits stand
+	all := append(buf.union[:0], whole...)
+	start, asking := 0, min(len(hits), 1)
 	for _, end := range ends[:n] {
+		asks := 0
 		for _, h := range ix.matchOne(query[start:end], eligible, buf) {
-			if h.P >= max(clauseThreshold, ix.threshold) && !slices.ContainsFunc(all, func(o Hit) bool { return o.Rule == h.Rule }) {
+			if h.P < max(clauseThreshold, ix.threshold) {
+				continue
+			}
+			asks = 1
+			if !slices.ContainsFunc(all, func(o Hit) bool { return o.Rule == h.Rule }) {
 				all = insertHit(all, h)
 			}
 		}
+		asking += asks
 		start = end
+	}
+	if asking < 2 {
+		return whole
 	}
 	return all
 }

@@ -36,6 +36,7 @@ type Buffer struct {
 	cands   [maxCandidates]candidate
 	hits    [MaxHits]Hit
 	union   [MaxHits]Hit
+	whole   [MaxHits]Hit
 }
 
 // accumulator adds up one class's scores; the last element fills half a cache
