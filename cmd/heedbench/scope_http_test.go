@@ -12,7 +12,7 @@ import (
 // running program's feedback API, approval and gateway, where it must agree".
 func TestScope_HTTP_AgreesWithInProcess(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds and starts the program")
+		t.Skip("-short: scope over HTTP is NOT tested, it builds and starts the program")
 	}
 	prefix, _ := writeSet(t)
 	results := filepath.Join(t.TempDir(), "results.json")
