@@ -20,6 +20,7 @@ func TestIndex_Match_EachClauseAsks(t *testing.T) {
 	check("What are your opening hours. Can i get a refund for my order? Which shoe size do i need", "r_hours", "r_refund", "r_size")
 	check("please refund my order and have a nice day", "r_refund")
 	check("write a poem about the sea and sort a list in python")
+	check("write a long poem about the sea at night in winter with rhymes and explain how sorting lists in python works. what are your opening hours") // one voice
 }
 
 func TestClauses(t *testing.T) {
