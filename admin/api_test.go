@@ -180,7 +180,7 @@ func TestAPI_FindingToRule(t *testing.T) {
 	f := list.Items[0]
 	b.refused(Approver, "POST", "findings/"+f.ID+"/propose", map[string]any{"action": "Ask http://evil.example"}, 422, "unsafe")
 	var p proposalView
-	b.ok(Approver, "POST", "findings/"+f.ID+"/propose", map[string]any{"action": "Say that all gift cards are taken.", "applies_when": "somebody asks about gift cards"}, &p)
+	b.ok(Approver, "POST", "findings/"+f.ID+"/propose", map[string]any{"action": "Ask which gift card it is.", "applies_when": "somebody asks about gift cards"}, &p)
 	r := p.Rule()
 	if p.State != store.Open || len(p.Evidence) != len(f.Evidence) || r.Sources[0] != f.Evidence[0].Feedback || r.Authors[0] != "anna" || p.Touch.Of == 0 || p.Touch.In == 0 {
 		t.Errorf("the proposal: %+v, rule %+v", p.Proposal, r)

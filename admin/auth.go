@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -136,12 +137,42 @@ type session struct {
 type flash struct {
 	Good bool
 	Text string
+
+	path string     // of the form that was refused, and
+	form url.Values // what it held, so that nobody writes it again
 }
+
+// maxKept bounds the form that a refusal keeps, in bytes.
+const maxKept = 16 << 10
 
 func (s *session) tell(good bool, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flash = &flash{good, text}
+	s.flash = &flash{Good: good, Text: text}
+}
+
+// refuse tells why a form was refused and keeps what it held for the next page.
+func (s *session) refuse(text, path string, form url.Values) {
+	if len(form.Encode()) > maxKept {
+		form = nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flash = &flash{Text: text, path: path, form: form}
+}
+
+// kept is what was in the form of the path when it was refused just now, nil when
+// it was not.
+func (s *session) kept(path string) url.Values {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flash == nil || s.flash.path != path {
+		return nil
+	}
+	return s.flash.form
 }
 
 func (s *session) takeFlash() *flash {

@@ -128,7 +128,7 @@ func TestBrowser_Decide(t *testing.T) {
 	b.login(t, ctx, Owner)
 	browser.Steps(t, ctx, "an empty inbox", chromedp.WaitVisible(chromedp.CSS("#empty")))
 	browser.Run(t, ctx, "mark the page", chromedp.Evaluate[bool](`window.stays = true`))
-	p := b.proposal("Mention that refunds take five working days.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
 	card := chromedp.CSS(`[data-proposal="` + p.ID + `"]`)
 	begun := time.Now()
 	browser.Steps(t, ctx, "the card arrives", chromedp.WaitVisible(card))
@@ -138,7 +138,7 @@ func TestBrowser_Decide(t *testing.T) {
 	if !browser.Run(t, ctx, "the same page", chromedp.Evaluate[bool](`window.stays === true`)) {
 		t.Error("the page was loaded anew")
 	}
-	has(t, browser.Run(t, ctx, "its words", chromedp.Text(card)), "somebody asks for a refund", "Mention that refunds take five working days.", "One person said")
+	has(t, browser.Run(t, ctx, "its words", chromedp.Text(card)), "somebody asks for a refund", "Mention the five working days of refunds.", "One person said")
 	browser.Shoot(t, ctx, "arrived")
 
 	before := b.fetch(p.ID)
@@ -153,10 +153,10 @@ func TestBrowser_Decide(t *testing.T) {
 	}
 	browser.Steps(t, ctx, "open the editor with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("e"),
 		chromedp.WaitVisible(chromedp.CSS("details.edit[open] textarea[name=action]")),
-		chromedp.SetValue(chromedp.CSS("details.edit[open] textarea[name=action]"), "Mention that refunds take six working days."))
+		chromedp.SetValue(chromedp.CSS("details.edit[open] textarea[name=action]"), "Mention the six working days of refunds."))
 	browser.Shoot(t, ctx, "edit")
 	b.act(t, ctx, "edit", p.ID, chromedp.Click(chromedp.CSS("button[name=edit]")))
-	if got, want := b.fetch(p.ID).Text, "When somebody asks for a refund: Mention that refunds take six working days."; got != want {
+	if got, want := b.fetch(p.ID).Text, "When somebody asks for a refund: Mention the six working days of refunds."; got != want {
 		t.Errorf("edited to %q, want %q", got, want)
 	}
 	b.act(t, ctx, "approve with a key", "", chromedp.KeyEvent("a"))

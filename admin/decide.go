@@ -98,6 +98,15 @@ func (a *Admin) fits(ctx context.Context, who person, p *store.Proposal) error {
 		e.Status, e.Message = http.StatusConflict, e.Message+"; edit the proposal first"
 		return e
 	}
+	for _, op := range p.Ops {
+		if op.Rule == nil || op.Kind == rules.Resume {
+			continue // a rule that comes back was approved before
+		}
+		if e := unproven(op.Rule, time.Now()); e != nil {
+			e.Status, e.Message = http.StatusConflict, e.Message+"; edit the proposal first"
+			return e
+		}
+	}
 	_, set, err := store.Current(ctx, a.store, p.App)
 	if err != nil {
 		return err

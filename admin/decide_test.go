@@ -17,7 +17,7 @@ import (
 func TestAPI_ApproveAndRollBack(t *testing.T) {
 	b := start(t, nil)
 	b.traffic()
-	p := b.proposal("Mention that refunds take five working days.", "somebody asks for a refund",
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund",
 		[]string{"how do I get a refund"}, nil)
 
 	var list struct {

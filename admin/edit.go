@@ -24,6 +24,7 @@ type edits struct {
 	User        *string    `json:"user"` // "" widens to everybody
 	Holdout     *float64   `json:"holdout"`
 	ValidTo     *time.Time `json:"valid_to"`
+	Fact        *fact      `json:"fact"`
 	Supersede   *[]string  `json:"supersede"` // ids of rules in force that it is to replace; [] replaces none
 }
 
@@ -37,10 +38,14 @@ func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) 
 		}
 		before, words := p.Digest(), ruleText(r)
 		in.apply(r)
+		in.Fact.of(r, who)
 		if err := a.supersede(ctx, p, in.Supersede); err != nil {
 			return store.Audit{}, err
 		}
-		if err := a.validate(r); err != nil {
+		if r.Fact != nil && ruleText(r) != words {
+			r.Fact.Author = who.Name // of these words
+		}
+		if err := a.validateNew(r); err != nil {
 			return store.Audit{}, err
 		}
 		if ruleText(r) != words {

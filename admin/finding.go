@@ -49,6 +49,9 @@ type sentence struct {
 	Examples    []string `json:"examples"` // default: the judged queries
 	Always      bool     `json:"always"`
 	Holdout     *float64 `json:"holdout"`
+
+	ValidTo time.Time `json:"valid_to"`
+	Fact    *fact     `json:"fact"`
 }
 
 // propose turns a finding into a proposal in the admin's words, resting on the
@@ -70,6 +73,7 @@ func (a *Admin) propose(ctx context.Context, who person, app, id string, in sent
 	}
 	r, err := a.rule(who, app, newRule{
 		Action: in.Action, AppliesWhen: in.AppliesWhen, Examples: in.Examples, Scope: scope, Holdout: in.Holdout,
+		ValidTo: in.ValidTo, Fact: in.Fact,
 	})
 	if err != nil {
 		return nil, err

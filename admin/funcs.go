@@ -10,45 +10,57 @@ import (
 	"time"
 
 	"heed/rules"
+	"heed/rules/check"
 	"heed/store"
 )
 
 // pageFuncs are what pages may call. None of them returns markup.
 var pageFuncs = template.FuncMap{
-	"ago":     func(t time.Time) string { return ago(t, time.Now()) },
-	"stamp":   stamp,
-	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"pct":     pct,
-	"signed":  signed,
-	"width":   func(p float64) string { return strconv.FormatFloat(100*min(1, max(0, p)), 'f', 2, 64) },
-	"f64":     func(p float32) float64 { return float64(p) },
-	"count":   count,
-	"plural":  plural,
-	"short":   short,
-	"pretty":  pretty,
-	"text":    func(r *rules.Rule) string { return ruleText(r) },
-	"when":    when,
-	"ms":      ms,
-	"dict":    dict,
-	"lower":   strings.ToLower,
-	"yes":     func(p *bool) bool { return p != nil && *p },
-	"ratio":   func(x, total float64) float64 { return x / math.Max(1e-12, total) },
-	"total":   totalWeight,
-	"early":   func(low, high float64) bool { return low <= -1 && high >= 1 },
-	"verdict": verdict,
-	"rests":   restsOn,
-	"day":     func(t time.Time) string { return t.UTC().Format("2 January") },
-	"main":    mainSource,
-	"was":     was,
-	"deref":   func(p *float64) float64 { return *p },
-	"share":   func(x, n int) float64 { return float64(x) / math.Max(1, float64(n)) },
-	"low":     func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
-	"high":    func(x, n int) float64 { _, _, h := wilson(x, n); return h },
-	"add":     func(a, b int) int { return a + b },
-	"usd":     usd,
-	"tokens":  func(n int64) string { return count(int(n)) },
-	"priced":  priced,
-	"clip":    func(n int, s string) string { return clip(s, n) },
+	"ago":      func(t time.Time) string { return ago(t, time.Now()) },
+	"stamp":    stamp,
+	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"pct":      pct,
+	"signed":   signed,
+	"width":    func(p float64) string { return strconv.FormatFloat(100*min(1, max(0, p)), 'f', 2, 64) },
+	"f64":      func(p float32) float64 { return float64(p) },
+	"count":    count,
+	"plural":   plural,
+	"short":    short,
+	"pretty":   pretty,
+	"text":     func(r *rules.Rule) string { return ruleText(r) },
+	"when":     when,
+	"ms":       ms,
+	"dict":     dict,
+	"lower":    strings.ToLower,
+	"yes":      func(p *bool) bool { return p != nil && *p },
+	"ratio":    func(x, total float64) float64 { return x / math.Max(1e-12, total) },
+	"total":    totalWeight,
+	"early":    func(low, high float64) bool { return low <= -1 && high >= 1 },
+	"verdict":  verdict,
+	"rests":    restsOn,
+	"day":      func(t time.Time) string { return t.UTC().Format("2 January") },
+	"main":     mainSource,
+	"lastday":  lastDay,
+	"dayfield": dayField,
+	"source": func(r *rules.Rule) string {
+		if r.Fact == nil {
+			return ""
+		}
+		return r.Fact.Source
+	},
+	"claims": func(r *rules.Rule) bool { return r.Fact != nil || check.Claims(r.Action) },
+	"ranout": func(r *rules.Rule) bool { return r.RanOut(time.Now()) },
+	"weburl": func(s string) bool { return strings.HasPrefix(s, "https://") && !strings.Contains(s, " ") },
+	"was":    was,
+	"deref":  func(p *float64) float64 { return *p },
+	"share":  func(x, n int) float64 { return float64(x) / math.Max(1, float64(n)) },
+	"low":    func(x, n int) float64 { _, l, _ := wilson(x, n); return l },
+	"high":   func(x, n int) float64 { _, _, h := wilson(x, n); return h },
+	"add":    func(a, b int) int { return a + b },
+	"usd":    usd,
+	"tokens": func(n int64) string { return count(int(n)) },
+	"priced": priced,
+	"clip":   func(n int, s string) string { return clip(s, n) },
 }
 
 func ago(t, now time.Time) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,12 +33,14 @@ type card struct {
 	CanAsk   bool
 	Back     string // where its forms return to
 	Compared []compared
+	Kept     url.Values // the editor's fields, when they were refused just now
 }
 
 type inboxPage struct {
 	Cards, More, Later []card
 	Stats              *stats
 	InForce            int
+	RanOut             []rules.Rule // in force no more, until somebody renews them
 	Gateway            string
 }
 
@@ -72,7 +75,9 @@ func (a *Admin) pageInbox(c *call) error {
 	if err != nil {
 		return err
 	}
-	in.InForce, in.Gateway = len(set.Rules), a.opt.PublicGateway
+	in.Gateway = a.opt.PublicGateway
+	in.RanOut = ranOut(set, time.Now())
+	in.InForce = len(set.Rules) - len(in.RanOut)
 	return c.show("inbox", "Inbox", "inbox", app, in)
 }
 
@@ -101,6 +106,7 @@ var kindNames = map[rules.Kind]string{
 func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) card {
 	k := card{Proposal: p, Rule: p.Rule(), Digest: p.Digest(), Share: p.Touch.Share(), Back: back,
 		Decides: c.who.Role.May(Approver) && (p.State == store.Open || p.State == store.Snoozed)}
+	k.Kept = c.sess.kept("/proposals/" + p.ID + "/edit")
 	k.CanAsk = a.opt.Ask != nil && k.Decides && k.Rule != nil && len(p.Touch.Inside) > 0
 	for _, op := range p.Ops {
 		if k.Kind == "" {
@@ -259,7 +265,12 @@ func (c *call) edits() (in edits, err error) {
 	}
 	action, when := c.field("action"), c.field("applies_when")
 	always := c.field("always") != ""
-	in.Action, in.AppliesWhen, in.Always = &action, &when, &always
+	in.Action, in.AppliesWhen, in.Always, in.Fact = &action, &when, &always, c.fact()
+	until, err := c.until()
+	if err != nil {
+		return in, err
+	}
+	in.ValidTo = &until
 	if c.field("everywhere") != "" {
 		in.Steps = &[]string{}
 	}
@@ -338,7 +349,11 @@ func (a *Admin) doPropose(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.propose(c.r.Context(), c.who, app, c.id(), sentence{Action: c.field("action"), AppliesWhen: c.field("applies_when")})
+	in := sentence{Action: c.field("action"), AppliesWhen: c.field("applies_when"), Fact: c.fact()}
+	if in.ValidTo, err = c.until(); err != nil {
+		return err
+	}
+	p, err := a.propose(c.r.Context(), c.who, app, c.id(), in)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,15 @@ type frame struct {
 	Data    any
 }
 
+// Kept is what the form of the path held when it was refused just now, nil when it
+// was not.
+func (f *frame) Kept(path string) url.Values {
+	if f.Flash == nil || f.Flash.path != path {
+		return nil
+	}
+	return f.Flash.form
+}
+
 // liveHeader marks a refresh by the page's own script: it does not take the
 // message that the person's next page shows.
 const liveHeader = "Heed-Live"
@@ -75,7 +84,7 @@ func (c *call) toLogin() error {
 // taken, else as a page.
 func (c *call) problem(e *Error) {
 	if c.r.Method == http.MethodPost && c.sess != nil {
-		c.sess.tell(false, e.Message)
+		c.sess.refuse(e.Message, c.r.URL.Path, c.r.PostForm)
 		http.Redirect(c.w, c.r, c.back("/inbox"), http.StatusSeeOther)
 		return
 	}

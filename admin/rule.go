@@ -24,6 +24,7 @@ type newRule struct {
 	Holdout     *float64    `json:"holdout"`
 	Priority    int         `json:"priority"`
 	ValidTo     time.Time   `json:"valid_to"`
+	Fact        *fact       `json:"fact"`
 	Reason      string      `json:"reason"`
 }
 
@@ -40,7 +41,8 @@ func (a *Admin) rule(who person, app string, in newRule) (*rules.Rule, error) {
 	r.Scope.Examples = append(r.Scope.Examples, in.Examples...)
 	r.Checks = check.Compile(r.Action)
 	set(&r.Holdout, in.Holdout)
-	return r, a.validate(r)
+	in.Fact.of(r, who)
+	return r, a.validateNew(r)
 }
 
 // addRule puts an admin's rule in force at once.
@@ -194,7 +196,8 @@ type tuning struct {
 	Holdout  *float64   `json:"holdout"` // [0, 0.5]
 	Ramp     *float64   `json:"ramp"`    // share of the other units, (0, 1]; 1 makes it active
 	Priority *int       `json:"priority"`
-	ValidTo  *time.Time `json:"valid_to"`
+	ValidTo  *time.Time `json:"valid_to"` // later than now renews a rule that ran out
+	Fact     *fact      `json:"fact"`
 	Reason   string     `json:"reason"`
 }
 
@@ -214,6 +217,7 @@ func (a *Admin) tune(ctx context.Context, who person, app, id string, in tuning)
 	set(&r.Holdout, in.Holdout)
 	set(&r.Priority, in.Priority)
 	set(&r.ValidTo, in.ValidTo)
+	in.Fact.of(r, who)
 	if in.Ramp != nil {
 		r.State, r.Ramp = rules.Canary, *in.Ramp
 		if r.Ramp == 1 {
@@ -224,7 +228,11 @@ func (a *Admin) tune(ctx context.Context, who person, app, id string, in tuning)
 		return nil, rules.Head{}, badRequest("", "nothing was changed")
 	}
 	r.Version++
-	if err := a.validate(r); err != nil {
+	validate := a.validate
+	if in.ValidTo != nil || in.Fact != nil {
+		validate = a.validateNew
+	}
+	if err := validate(r); err != nil {
 		return nil, rules.Head{}, err
 	}
 	head, err := a.publish(ctx, app, store.Audit{

@@ -140,7 +140,7 @@ func (b *bench) seedInbox(inForce *rules.Rule) {
 		}
 		return ev
 	}
-	b.proposal("Say that a refund takes five working days.", "somebody asks for their money back", []string{
+	b.proposal("Name the five working days that a refund takes.", "somebody asks for their money back", []string{
 		"where is my refund", "how long does a refund take", "when do I get my money back for order 41480"}, func(p *store.Proposal) {
 		p.People = 4
 		p.Evidence = []store.Evidence{

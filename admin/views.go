@@ -102,8 +102,11 @@ func (a *Admin) doAddRule(c *call) error {
 	if err != nil {
 		return err
 	}
-	in := newRule{Action: c.field("action"), AppliesWhen: c.field("applies_when"), Examples: lines(c.field("examples"))}
+	in := newRule{Action: c.field("action"), AppliesWhen: c.field("applies_when"), Examples: lines(c.field("examples")), Fact: c.fact()}
 	in.Scope.Always = c.field("always") != ""
+	if in.ValidTo, err = c.until(); err != nil {
+		return err
+	}
 	if in.Holdout, err = c.percent("holdout"); err != nil {
 		return err
 	}
@@ -145,6 +148,16 @@ func (a *Admin) doTune(c *call, app string) error {
 	}
 	if in.Ramp, err = c.percent("ramp"); err != nil {
 		return err
+	}
+	if c.field("valid_to")+c.field("source") != "" {
+		until, err := c.until()
+		if err != nil {
+			return err
+		}
+		in.ValidTo = &until
+		if c.field("source") != "" {
+			in.Fact = c.fact()
+		}
 	}
 	r, _, err := a.tune(c.r.Context(), c.who, app, c.id(), in)
 	if err != nil {

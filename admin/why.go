@@ -30,13 +30,15 @@ type why struct {
 // whyRule is one rule that was in scope of an exchange.
 type whyRule struct {
 	rules.RuleDecision
-	Text       string     `json:"text"`
-	Words      []whose    `json:"words"` // the newest maxWords sources
-	ApprovedBy string     `json:"approved_by,omitempty"`
-	ApprovedAt *time.Time `json:"approved_at,omitempty"`
-	Reason     string     `json:"reason,omitempty"`
-	Followed   *bool      `json:"followed,omitempty"` // by the rule's checks
-	Effect     *effect    `json:"effect,omitempty"`
+	Text       string      `json:"text"`
+	Words      []whose     `json:"words"`          // the newest maxWords sources
+	Fact       *rules.Fact `json:"fact,omitempty"` // who answers for what it asserts, and where that stands
+	ValidTo    time.Time   `json:"valid_to,omitzero"`
+	ApprovedBy string      `json:"approved_by,omitempty"`
+	ApprovedAt *time.Time  `json:"approved_at,omitempty"`
+	Reason     string      `json:"reason,omitempty"`
+	Followed   *bool       `json:"followed,omitempty"` // by the rule's checks
+	Effect     *effect     `json:"effect,omitempty"`
 }
 
 // whose is a person's words that a rule rests on.
@@ -123,7 +125,7 @@ func replayed(c *rules.Compiled, x *store.Exchange) *bool {
 
 // source fills in whose words the rule rests on and who approved it.
 func (a *Admin) source(ctx context.Context, w *whyRule, r *rules.Rule) error {
-	w.Text, w.ApprovedBy = ruleText(r), r.ApprovedBy
+	w.Text, w.ApprovedBy, w.Fact, w.ValidTo = ruleText(r), r.ApprovedBy, r.Fact, r.ValidTo
 	words, err := a.words(ctx, r)
 	if err != nil {
 		return err

@@ -175,7 +175,7 @@ func (c *Compiled) eligible(i int, f *Facts) bool {
 	r := &c.set.Rules[i]
 	h := &r.Scope.Hard
 	switch {
-	case !r.ValidFrom.IsZero() && f.Now.Before(r.ValidFrom), !r.ValidTo.IsZero() && !f.Now.Before(r.ValidTo):
+	case !r.ValidFrom.IsZero() && f.Now.Before(r.ValidFrom), r.RanOut(f.Now):
 		return false
 	case len(h.Steps) > 0 && !slices.Contains(h.Steps, f.Step):
 		return false

@@ -30,6 +30,7 @@ const (
 	MaxAppliesWhenRunes = 300   //
 	MaxExamples         = 200   // examples plus counterexamples of one rule
 	MaxExampleBytes     = 1500  // one example, as long as a matched query may be
+	MaxSourceRunes      = 500   // where a fact stands
 	MaxRules            = 10000 // rules of one set
 )
 
@@ -64,7 +65,20 @@ type Rule struct {
 	Holdout    float64      `json:"holdout"`             // share of in-scope units that never get it, [0, 0.5]
 	Ramp       float64      `json:"ramp,omitempty"`      // canary only: share of the other units that get it, (0, 1]
 	Origin     string       `json:"origin,omitempty"`    // feedback, admin, import
+	Fact       *Fact        `json:"fact,omitempty"`      // of a rule that has the agent assert something (check.Claims)
 }
+
+// Fact says who answers for what a rule has the agent assert, and where it stands,
+// so that whoever approves or renews the rule can look it up. Nothing is true for
+// ever: such a rule has a ValidTo. None of it is injected.
+type Fact struct {
+	Author string `json:"author"` // an admin's name
+	Source string `json:"source"` // a page, a document, a person; at most MaxSourceRunes characters
+}
+
+// RanOut reports whether the rule's time is over at now: it stays in the set, and
+// is in scope of nothing.
+func (r *Rule) RanOut(now time.Time) bool { return !r.ValidTo.IsZero() && !now.Before(r.ValidTo) }
 
 // Scope says when a rule applies. Hard filters come first; then Always, or a
 // matcher learned from AppliesWhen, Examples and Counterexamples.
@@ -141,6 +155,9 @@ func (r *Rule) Validate() error {
 	if !r.ValidTo.IsZero() && !r.ValidFrom.Before(r.ValidTo) {
 		bad("valid_to is not after valid_from")
 	}
+	if r.Fact != nil {
+		errs = append(errs, r.Fact.validate(r.ValidTo)...)
+	}
 	errs = append(errs, r.Scope.validate()...)
 	for i, c := range r.Checks {
 		if err := c.Validate(); err != nil {
@@ -148,6 +165,20 @@ func (r *Rule) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (f *Fact) validate(until time.Time) []error {
+	var errs []error
+	if f.Author == "" {
+		errs = append(errs, errors.New("fact.author is empty: who answers for it?"))
+	}
+	if n := utf8.RuneCountInString(f.Source); strings.TrimSpace(f.Source) == "" || n > MaxSourceRunes || strings.ContainsAny(f.Source, "\n\r") {
+		errs = append(errs, fmt.Errorf("fact.source has %d characters: want one line of 1 to %d", n, MaxSourceRunes))
+	}
+	if until.IsZero() {
+		errs = append(errs, errors.New("valid_to is empty: say until when the fact holds"))
+	}
+	return errs
 }
 
 func (s *Scope) validate() []error {
@@ -179,5 +210,9 @@ func (r *Rule) Clone() *Rule {
 	c.Checks = slices.Clone(r.Checks)
 	c.Sources = slices.Clone(r.Sources)
 	c.Authors = slices.Clone(r.Authors)
+	if r.Fact != nil {
+		fact := *r.Fact
+		c.Fact = &fact
+	}
 	return &c
 }

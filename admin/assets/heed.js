@@ -163,7 +163,7 @@ document.addEventListener("submit", async (e) => {
   try {
     const x = await load("POST", form.getAttribute("action"), body.toString(), false) // form.action may be a field of that name;
     const at = new URL(x.responseURL).pathname;
-    form.reset();
+    if (!x.response.querySelector("#flash.bad")) form.reset(); // nobody writes it again
     document.activeElement?.blur();
     if (at === location.pathname) merge(x.response);
     else show(x);

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -22,7 +23,7 @@ type rulesCmd struct {
 	Reject  rulesRejectCmd  `cmd:"" help:"Reject a proposal."`
 	Retire  rulesRetireCmd  `cmd:"" help:"Take a rule out of force for good."`
 	Export  rulesExportCmd  `cmd:"" help:"Write the rules in force as JSON lines, for apply."`
-	Apply   rulesApplyCmd   `cmd:"" help:"Add rules from JSON lines: action, applies_when, examples, scope."`
+	Apply   rulesApplyCmd   `cmd:"" help:"Add rules from JSON lines: action, applies_when, examples, scope, valid_to, fact."`
 }
 
 type rulesListCmd struct{}
@@ -37,7 +38,7 @@ func (rulesListCmd) Run(e *env, parent *cli) error {
 	fmt.Fprintln(w, "ID\tSTATE\tRULE")
 	q := appQuery(parent.Rules.App)
 	err = each(e.ctx, c, "rules", q, func(r rules.Rule) error {
-		_, err := fmt.Fprintf(w, "%s\t%s\t%s\n", r.Ref(), r.State, line(&r))
+		_, err := fmt.Fprintf(w, "%s\t%s\t%s\n", r.Ref(), stateOf(&r), line(&r))
 		return err
 	})
 	if err != nil {
@@ -52,6 +53,14 @@ func (rulesListCmd) Run(e *env, parent *cli) error {
 		return err
 	}
 	return w.Flush()
+}
+
+// stateOf is the rule's state, and whether its time is over.
+func stateOf(r *rules.Rule) string {
+	if r.RanOut(time.Now()) && (r.State == rules.Active || r.State == rules.Canary) {
+		return string(r.State) + ", ran out"
+	}
+	return string(r.State)
 }
 
 func line(r *rules.Rule) string { return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- ")) }
@@ -104,6 +113,9 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "%s\nwould touch %d of the last %d requests; asked for by %s\n", p.Title, p.Touch.In, p.Touch.Of, people(p.People))
+	if r := p.Rule(); r != nil && r.Fact != nil {
+		fmt.Fprintf(e.out, "a fact: %s says so; it stands in %q; until %s\n", r.Fact.Author, r.Fact.Source, r.ValidTo.Format(time.RFC3339))
+	}
 	for _, ev := range p.Evidence {
 		fmt.Fprintf(e.out, "  %q\n", ev.Quote)
 	}
@@ -175,6 +187,13 @@ type ruleLine struct {
 	AppliesWhen string      `json:"applies_when,omitempty"`
 	Examples    []string    `json:"examples,omitempty"`
 	Scope       rules.Scope `json:"scope"`
+	ValidTo     time.Time   `json:"valid_to,omitzero"`
+	Fact        *factLine   `json:"fact,omitempty"`
+}
+
+// factLine is where a fact stands; its author is who applies it.
+type factLine struct {
+	Source string `json:"source"`
 }
 
 type rulesExportCmd struct{}
@@ -190,7 +209,10 @@ func (rulesExportCmd) Run(e *env, parent *cli) error {
 		if r.State != rules.Active && r.State != rules.Canary {
 			return nil
 		}
-		l := ruleLine{App: r.App, Action: r.Action, AppliesWhen: r.Scope.AppliesWhen, Examples: r.Scope.Examples, Scope: r.Scope}
+		l := ruleLine{App: r.App, Action: r.Action, AppliesWhen: r.Scope.AppliesWhen, Examples: r.Scope.Examples, Scope: r.Scope, ValidTo: r.ValidTo}
+		if r.Fact != nil {
+			l.Fact = &factLine{r.Fact.Source}
+		}
 		l.Scope.AppliesWhen, l.Scope.Examples = "", nil
 		return enc.Encode(l)
 	})
