@@ -27,7 +27,7 @@
 //	  form.try input[name=query]                  a tick for a question in words
 //	  button[name=supersede]                      let it replace the rule that it contradicts
 //	  button[name=compare], [data-compared]       answers side by side
-//	[data-finding="ID"]                           button[name=resolve|propose], textarea[name=action]
+//	[data-finding="ID"]                           button[name=resolve|propose|assign|reopen], textarea[name=action]
 //	[data-rule="ID"]                              row of /rules; [data-state]; button[name=pause|resume|retire]
 //	[data-exchange="ID"], [data-feedback="ID"]    rows and pages
 //	details.tune button[name=tune]                /rules/ID: holdout and ramp

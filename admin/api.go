@@ -184,6 +184,26 @@ func (a *Admin) apiResolve(c *call) (any, error) {
 	return a.resolve(c.r.Context(), c.who, app, c.id(), in.Reason)
 }
 
+func (a *Admin) apiReopen(c *call) (any, error) {
+	var in because
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	return a.reopen(c.r.Context(), c.who, app, c.id(), in.Reason)
+}
+
+func (a *Admin) apiAssign(c *call) (any, error) {
+	var in struct {
+		Owner string `json:"owner"`
+	}
+	app, err := c.body(&in)
+	if err != nil {
+		return nil, err
+	}
+	return a.assign(c.r.Context(), c.who, app, c.id(), in.Owner)
+}
+
 func (a *Admin) apiPropose(c *call) (any, error) {
 	var in sentence
 	app, err := c.body(&in)

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,16 +22,32 @@ const maxFindingExamples = 20
 
 // resolve closes a finding; the learner opens it again when it comes back.
 func (a *Admin) resolve(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
+	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
+		if f.State == findingResolved {
+			return store.Audit{}, conflict("resolved", "the finding is resolved already")
+		}
+		f.State = findingResolved
+		return store.Audit{Actor: who.Name, Action: "resolve", Reason: reason}, nil
+	})
+}
+
+// maxOwner bounds the name of who sees to a finding, in bytes.
+const maxOwner = 100
+
+// changeFinding changes a finding as do says, with its audit entry, and starts again
+// when somebody else changed it at the same moment.
+func (a *Admin) changeFinding(ctx context.Context, app, id string, do func(*store.Finding) (store.Audit, error)) (*store.Finding, error) {
 	for try := 0; ; try++ {
 		f, err := a.store.Finding(ctx, app, id)
 		if err != nil {
 			return nil, err
 		}
-		if f.State == findingResolved {
-			return nil, conflict("resolved", "the finding is resolved already")
+		audit, err := do(f)
+		if err != nil {
+			return nil, err
 		}
-		audit := store.Audit{App: app, Time: time.Now().UTC(), Actor: who.Name, Action: "resolve", Target: id, Reason: reason}
-		closeFinding(f, audit.Time)
+		audit.App, audit.Target, audit.Time = app, id, time.Now().UTC()
+		f.Version++
 		err = a.store.Commit(ctx, store.Changes{App: app, Findings: []*store.Finding{f}, Audits: []store.Audit{audit}})
 		if err == nil || !errors.Is(err, store.ErrConflict) || try == maxTries {
 			return f, err
@@ -38,8 +55,26 @@ func (a *Admin) resolve(ctx context.Context, who person, app, id, reason string)
 	}
 }
 
-func closeFinding(f *store.Finding, now time.Time) {
-	f.State, f.Version, f.Updated = findingResolved, f.Version+1, now
+// assign says who sees to a finding; "" is nobody.
+func (a *Admin) assign(ctx context.Context, who person, app, id, owner string) (*store.Finding, error) {
+	if owner = oneLine(owner); len(owner) > maxOwner {
+		return nil, badRequest("owner", fmt.Sprintf("owner: at most %d bytes", maxOwner))
+	}
+	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
+		f.Owner = owner
+		return store.Audit{Actor: who.Name, Action: "assign", Reason: owner}, nil
+	})
+}
+
+// reopen takes a resolution back.
+func (a *Admin) reopen(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
+	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
+		if f.State == findingOpen {
+			return store.Audit{}, conflict("open", "the finding is open already")
+		}
+		f.State = findingOpen
+		return store.Audit{Actor: who.Name, Action: "reopen", Reason: reason}, nil
+	})
 }
 
 // sentence is what an admin wants done about a finding.
@@ -90,7 +125,7 @@ func (a *Admin) propose(ctx context.Context, who person, app, id string, in sent
 	if err := a.remeasure(ctx, p); err != nil {
 		return nil, err
 	}
-	closeFinding(f, now)
+	f.State, f.Version = findingResolved, f.Version+1
 	return p, a.store.Commit(ctx, store.Changes{
 		App: app, Proposals: []*store.Proposal{p}, Findings: []*store.Finding{f},
 		Audits: []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},

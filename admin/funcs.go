@@ -40,6 +40,8 @@ var pageFuncs = template.FuncMap{
 	"rests":    restsOn,
 	"day":      func(t time.Time) string { return t.UTC().Format("2 January") },
 	"main":     mainSource,
+	"trend":    func(f *store.Finding) *trend { return trendOf(f, time.Now()) },
+	"left":     func(h float64) float64 { return 1 - h },
 	"lastday":  lastDay,
 	"dayfield": dayField,
 	"source": func(r *rules.Rule) string {

@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -306,58 +305,4 @@ func (a *Admin) doCompare(c *call) error {
 	}
 	c.w.Header().Set("Cache-Control", "no-store")
 	return a.showProposal(c, app, answers)
-}
-
-type findingsPage struct {
-	Items []*store.Finding
-	State string
-	Next  string
-}
-
-func (a *Admin) pageFindings(c *call) error {
-	app, p, err := c.in(append([]string{"state"}, list...)...)
-	if err != nil {
-		return err
-	}
-	in := findingsPage{State: p.one("state", findingOpen, findingResolved)}
-	if in.State == "" {
-		in.State = findingOpen
-	}
-	f := store.FindingFilter{App: app, State: in.State, Limit: p.limit(), After: p.text("after")}
-	if p.err != nil {
-		return p.err
-	}
-	if in.Items, in.Next, err = a.store.Findings(c.r.Context(), f); err != nil {
-		return err
-	}
-	return c.show("findings", "Findings", "findings", app, in)
-}
-
-func (a *Admin) doResolve(c *call) error {
-	app, err := c.form()
-	if err != nil {
-		return err
-	}
-	if _, err := a.resolve(c.r.Context(), c.who, app, c.id(), c.field("reason")); err != nil {
-		return err
-	}
-	return c.done("/findings", "Resolved. It opens again when it comes back.")
-}
-
-func (a *Admin) doPropose(c *call) error {
-	app, err := c.form()
-	if err != nil {
-		return err
-	}
-	in := sentence{Action: c.field("action"), AppliesWhen: c.field("applies_when"), Fact: c.fact()}
-	if in.ValidTo, err = c.until(); err != nil {
-		return err
-	}
-	p, err := a.propose(c.r.Context(), c.who, app, c.id(), in)
-	if err != nil {
-		return err
-	}
-	c.sess.tell(true, "Proposed. Look at what it would touch, then approve it.")
-	http.Redirect(c.w, c.r, "/proposals/"+p.ID+"?app="+app, http.StatusSeeOther)
-	return nil
 }

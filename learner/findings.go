@@ -38,6 +38,7 @@ func (s *state) complain(f *store.Feedback, link *store.Link, d Diagnosis) {
 	if !slices.ContainsFunc(next.Evidence, func(o store.Evidence) bool { return o.Feedback == e.Feedback }) {
 		next.Evidence = append([]store.Evidence{e}, next.Evidence...)
 		next.Count++
+		next.Complained(e.Time, 1)
 	}
 	next.People = max(next.People, people(next.Evidence)) // those no longer listed still count
 	next.Evidence = next.Evidence[:min(len(next.Evidence), newestFinding)]
@@ -177,6 +178,7 @@ func (s *state) forgetIn(feedback string) int {
 		next := *f
 		next.Evidence = slices.Delete(slices.Clone(f.Evidence), i, i+1)
 		next.Count = max(0, f.Count-1)
+		next.Complained(f.Evidence[i].Time, -1)
 		next.Asked = min(next.Asked, next.Count)
 		next.People = people(next.Evidence)
 		if next.Count == 0 {

@@ -223,16 +223,33 @@ func TestLearner_FindingReopens(t *testing.T) {
 	b.say(b.exchange("how do i return my shoes"), "u1", "useless")
 	b.work()
 	f := b.findings("open")[0]
-	f.State, f.Version = "resolved", f.Version+1
+	f.State, f.Version, f.Owner = "resolved", f.Version+1, "the search team"
 	if err := b.store.Commit(b.ctx, store.Changes{App: "shop", Findings: []*store.Finding{f}}); err != nil {
 		t.Fatal(err)
 	}
-	b.say(b.exchange("how do i return my shoes"), "u2", "again useless")
+	again := b.say(b.exchange("how do i return my shoes"), "u2", "again useless")
 	b.work()
 	got := b.findings("open")
-	if len(got) != 1 || got[0].ID != f.ID || got[0].Reopened != 1 || got[0].Count != 2 {
-		t.Errorf("findings %+v, want the old one open again", got)
+	if len(got) != 1 || got[0].ID != f.ID || got[0].Reopened != 1 || got[0].Count != 2 || got[0].Owner != "the search team" {
+		t.Errorf("findings %+v, want the old one open again, its owner's", got)
 	}
+	counted := func(want int) {
+		t.Helper()
+		fs := append(b.findings("open"), b.findings("resolved")...)
+		n := 0
+		for _, d := range fs[0].Days {
+			n += d.N
+		}
+		if n != want || len(fs) != 1 {
+			t.Errorf("%d findings count %d complaints by day, want %d: %+v", len(fs), n, want, fs[0].Days)
+		}
+	}
+	counted(2)
+	if err := b.store.Retract(b.ctx, "shop", again.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.work()
+	counted(1)
 }
 
 func TestLearner_WaitsForTheExchange(t *testing.T) {

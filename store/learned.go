@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"heed/rules"
@@ -159,6 +161,46 @@ type Finding struct {
 	Updated  time.Time  `json:"updated"`
 	Reopened int        `json:"reopened,omitempty"`
 	Asked    int        `json:"asked,omitempty"` // Count when a model was last asked about it; 0: never
+	Days     []DayCount `json:"days,omitempty"`  // complaints by day, oldest first: the newest maxFindingDays days that had any
+}
+
+// DayCount is how many complaints came on a day of UTC, written 2026-01-31.
+type DayCount struct {
+	Day string `json:"day"`
+	N   int    `json:"n"`
+}
+
+// maxFindingDays bounds the days that a finding counts.
+const maxFindingDays = 90
+
+// Complained counts n more complaints of that time; fewer, where n is negative. It
+// does not change what Days held before.
+func (f *Finding) Complained(at time.Time, n int) {
+	day := at.UTC().Format(time.DateOnly)
+	days := slices.Clone(f.Days)
+	i, found := slices.BinarySearchFunc(days, day, func(d DayCount, day string) int { return strings.Compare(d.Day, day) })
+	if !found {
+		days = slices.Insert(days, i, DayCount{Day: day})
+	}
+	if days[i].N += n; days[i].N <= 0 {
+		days = slices.Delete(days, i, i+1)
+	}
+	f.Days = days[max(0, len(days)-maxFindingDays):]
+}
+
+// Trend is how many complaints came in the seven days up to now, and in the seven
+// before these.
+func (f *Finding) Trend(now time.Time) (week, before int) {
+	ago := func(days int) string { return now.UTC().AddDate(0, 0, -days).Format(time.DateOnly) }
+	for _, d := range f.Days {
+		switch {
+		case d.Day > ago(7):
+			week += d.N
+		case d.Day > ago(14):
+			before += d.N
+		}
+	}
+	return week, before
 }
 
 // Changes is what the learner commits in one transaction.

@@ -42,3 +42,21 @@ func TestTouchIn_Weekly(t *testing.T) {
 		}
 	}
 }
+
+func TestFinding_Trend(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 31, 9, 0, 0, 0, time.UTC)
+	var f store.Finding
+	for age := range 120 {
+		f.Complained(now.AddDate(0, 0, -age), 1)
+	}
+	kept := f.Days
+	f.Complained(now, 4)
+	f.Complained(now.AddDate(0, 0, -8), -1)
+	if week, before := f.Trend(now); week != 11 || before != 6 {
+		t.Errorf("%d in the last week, %d before it; want 11 and 6", week, before)
+	}
+	if len(f.Days) != 89 || f.Days[len(f.Days)-1] != (store.DayCount{Day: "2026-03-31", N: 5}) || kept[len(kept)-1].N != 1 {
+		t.Errorf("%d days to %+v; an earlier copy says %+v", len(f.Days), f.Days[len(f.Days)-1], kept[len(kept)-1])
+	}
+}
