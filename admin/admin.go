@@ -66,7 +66,8 @@ type Options struct {
 	TLS bool
 	// Frames lets pages of admin's own origin show its pages in a frame.
 	Frames bool
-	// FourEyes refuses an approval by whoever wrote the proposal's words.
+	// FourEyes refuses an approval by whoever wrote the proposal's words; a rule
+	// that an admin writes becomes a proposal.
 	FourEyes bool
 
 	// Extra mounts more handlers on the same mux, inside the same protection
@@ -87,6 +88,8 @@ type App struct {
 	Name    string
 	Domains []string // its own, which rules may name
 	Holdout *float64 // of rules that an admin writes; nil is 0.1
+	Observe bool     // its rules are decided and logged, never injected
+	Off     bool     // its rules are not even decided
 }
 
 // Limits of admin. They bound what one client can make it hold.

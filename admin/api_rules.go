@@ -75,6 +75,10 @@ func (a *Admin) apiAddRule(c *call) (any, error) {
 			return nil, err
 		}
 	}
+	if a.opt.FourEyes {
+		p, err := a.proposeRule(c.r.Context(), c.who, app, in)
+		return created{shown(p)}, err
+	}
 	r, head, err := a.addRule(c.r.Context(), c.who, app, in)
 	return created{ruleAnswer{r, head}}, err
 }

@@ -308,10 +308,12 @@ func TestAPI_Why(t *testing.T) {
 		if !strings.Contains(w.Injected, "- When somebody wants to return something: Mention the 30-day return window.\n") {
 			t.Errorf("injected %q", w.Injected)
 		}
-		if r.ApprovedBy != "anna" || r.Reason != "asked for by three people" || len(r.Words) != 1 || r.Words[0].Quote != "Mention the 30-day return window." || r.Followed == nil || r.Propensity != 0.8 {
+		if r.ApprovedBy != "anna" || r.Reason != "asked for by three people" || len(r.Words) != 1 || r.Words[0].Quote != "Mention the 30-day return window." || r.Followed == nil || r.Propensity != 0.8 ||
+			w.Target != x.Decision.Target || r.Effect == nil || r.Effect.With.Exchanges == 0 || r.ApprovedAt == nil {
 			t.Errorf("rule of %s: %+v", x.ID, r)
 		}
 	}
+	has(t, b.page(b.browser(Viewer), "/exchanges/"+xs[0].ID), "effect so far", "approved by anna", "asked for by three people", "chosen with 50")
 	if with == 0 || without == 0 {
 		t.Errorf("%d with, %d without: the seed has no holdout", with, without)
 	}

@@ -116,19 +116,15 @@ func (a *Admin) propose(ctx context.Context, who person, app, id string, in sent
 	for _, ev := range f.Evidence {
 		r.Sources = append(r.Sources, ev.Feedback)
 	}
-	now := time.Now().UTC()
-	p := &store.Proposal{
-		ID: store.NewID(), App: app, Version: 1, State: store.Open, Created: now, Updated: now,
-		Ops:      []rules.Operation{{Kind: rules.Add, Rule: r}},
-		Evidence: f.Evidence, People: f.People,
-	}
+	p := newProposal(app, r)
+	p.Evidence, p.People = f.Evidence, f.People
 	if err := a.remeasure(ctx, p); err != nil {
 		return nil, err
 	}
 	f.State, f.Version = findingResolved, f.Version+1
 	return p, a.store.Commit(ctx, store.Changes{
 		App: app, Proposals: []*store.Proposal{p}, Findings: []*store.Finding{f},
-		Audits: []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},
+		Audits: []store.Audit{{App: app, Time: p.Created, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},
 	})
 }
 

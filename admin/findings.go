@@ -108,6 +108,12 @@ type trend struct {
 	Days         []trendBar // the same, newest first, also older ones
 }
 
+// leastGrowth is how many complaints a week it takes to speak of growth.
+const leastGrowth = 3
+
+// Grows says whether more people complain than in the week before.
+func (t *trend) Grows() bool { return t.Week > t.Before && t.Week >= leastGrowth }
+
 // trendOf is nil where no day is counted.
 func trendOf(f *store.Finding, now time.Time) *trend {
 	var out trend

@@ -26,6 +26,7 @@ type frame struct {
 	Flash   *flash
 	Inbox   int    // proposals waiting
 	Open    int    // findings
+	Mode    App    // how the app uses its rules
 	CSS, JS string // addresses of assets
 	Icon    string
 	Version string
@@ -108,7 +109,7 @@ func (c *call) show(name, title, active, app string, data any) error {
 		return err
 	}
 	f := &frame{Title: title, Active: active, App: app, Apps: apps, Who: c.who, Data: data,
-		Decides: c.who.Role.May(Approver), Owns: c.who.Role.May(Owner)}
+		Decides: c.who.Role.May(Approver), Owns: c.who.Role.May(Owner), Mode: c.a.app(app)}
 	if f.Inbox, f.Open, err = c.a.waiting(ctx, app); err != nil {
 		return err
 	}

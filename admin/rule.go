@@ -59,6 +59,28 @@ func (a *Admin) addRule(ctx context.Context, who person, app string, in newRule)
 	return r, head, err
 }
 
+// proposeRule makes an open proposal of an admin's rule, for another person to
+// approve.
+func (a *Admin) proposeRule(ctx context.Context, who person, app string, in newRule) (*store.Proposal, error) {
+	r, err := a.rule(who, app, in)
+	if err != nil {
+		return nil, err
+	}
+	p := newProposal(app, r)
+	if err := a.remeasure(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, a.store.Commit(ctx, store.Changes{App: app, Proposals: []*store.Proposal{p}, Audits: []store.Audit{
+		{App: app, Time: p.Created, Actor: who.Name, Action: "propose", Target: p.ID, Reason: in.Reason, Ops: p.Ops}}})
+}
+
+// newProposal is an open proposal to add a rule.
+func newProposal(app string, r *rules.Rule) *store.Proposal {
+	now := time.Now().UTC()
+	return &store.Proposal{ID: store.NewID(), App: app, Version: 1, State: store.Open, Created: now, Updated: now,
+		Ops: []rules.Operation{{Kind: rules.Add, Rule: r}}}
+}
+
 // publish applies the audit entry's operations to the app's head; it starts again
 // when somebody else published at the same moment.
 func (a *Admin) publish(ctx context.Context, app string, audit store.Audit) (rules.Head, error) {

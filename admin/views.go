@@ -19,6 +19,7 @@ type ruleRow struct {
 type rulesPage struct {
 	Live, Past []ruleRow
 	Stats      *stats
+	FourEyes   bool
 }
 
 func (a *Admin) pageRules(c *call) error {
@@ -30,7 +31,7 @@ func (a *Admin) pageRules(c *call) error {
 	if err != nil {
 		return err
 	}
-	var in rulesPage
+	in := rulesPage{FourEyes: a.opt.FourEyes}
 	if in.Stats, err = a.statsOf(c.r.Context(), app); err != nil {
 		return err
 	}
@@ -109,6 +110,12 @@ func (a *Admin) doAddRule(c *call) error {
 	}
 	if in.Holdout, err = c.percent("holdout"); err != nil {
 		return err
+	}
+	if a.opt.FourEyes {
+		if _, err := a.proposeRule(c.r.Context(), c.who, app, in); err != nil {
+			return err
+		}
+		return c.done("/rules?app="+url.QueryEscape(app), "Proposed. Somebody else must approve it: it waits in the inbox.")
 	}
 	_, head, err := a.addRule(c.r.Context(), c.who, app, in)
 	if err != nil {

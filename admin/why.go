@@ -19,7 +19,8 @@ type why struct {
 	Head     rules.Head           `json:"ruleset"`
 	Target   rules.TargetDecision `json:"target"`
 	Rules    []whyRule            `json:"rules"`
-	Injected string               `json:"injected"` // the exact block; "" when none was
+	Injected string               `json:"injected"`               // the exact block; "" when none was
+	Held     string               `json:"not_injected,omitempty"` // the block that was decided and not sent, or not answered: Observed, Resent
 	Observed bool                 `json:"observed,omitempty"`
 	Resent   bool                 `json:"resent,omitempty"`
 	// Replayed says that deciding again from the row gives the same rules; null
@@ -72,6 +73,11 @@ func (a *Admin) explain(ctx context.Context, x *store.Exchange) (*why, error) {
 	}
 	if compiled != nil {
 		w.Injected = compiled.Render(&x.Decision)
+		if w.Injected == "" {
+			decided := x.Decision
+			decided.Observed, decided.Resent = false, false
+			w.Held = compiled.Render(&decided)
+		}
 		w.Replayed = replayed(compiled, x)
 	}
 	if len(x.Decision.Rules) == 0 {

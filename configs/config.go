@@ -54,6 +54,8 @@ type Admin struct {
 	Token    Secret       `yaml:"token"`  // shorthand for one token of role owner
 	Tokens   []AdminToken `yaml:"tokens"`
 	Insecure bool         `yaml:"insecure"` // listen beyond loopback without TLS in front
+
+	FourEyes bool `yaml:"four_eyes"` // nobody approves words of their own
 }
 
 // AdminToken lets somebody into admin.

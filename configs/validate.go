@@ -82,17 +82,23 @@ func (c *Config) checkListeners(v *validation) {
 	if !Loopback(c.Admin.Listen) && !c.Admin.Insecure {
 		v.addf("admin.listen: %s is reachable from other machines without TLS: listen on 127.0.0.1 behind a TLS proxy, or set admin.insecure: true", c.Admin.Listen)
 	}
-	names := map[string]bool{}
+	names, decide := map[string]bool{}, 0
 	for i, t := range c.Admin.Tokens {
 		at := fmt.Sprintf("admin.tokens[%d]", i)
 		if t.Name == "" || names[t.Name] {
 			v.addf("%s.name: want a name of its own", at)
 		}
 		names[t.Name] = true
+		if t.Role == "owner" || t.Role == "approver" {
+			decide++
+		}
 		v.oneOf(at+".role", t.Role, "owner", "approver", "viewer")
 		if len(t.Token) < minAdminToken {
 			v.addf("%s.token: want at least %d characters", at, minAdminToken)
 		}
+	}
+	if c.Admin.FourEyes && decide < 2 {
+		v.addf("admin.four_eyes: needs two admin.tokens of role owner or approver, there are %d: nobody could approve what the other wrote", decide)
 	}
 }
 

@@ -253,10 +253,17 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 			fmt.Fprintln(e.out, "in force already:", line(&r))
 			continue
 		}
-		if err := c.call(e.ctx, http.MethodPost, "rules", appQuery(l.App), l, nil); err != nil {
+		var got struct {
+			State string `json:"state"`
+		}
+		if err := c.call(e.ctx, http.MethodPost, "rules", appQuery(l.App), l, &got); err != nil {
 			return fmt.Errorf("rule %d: %w", n, err)
 		}
-		fmt.Fprintln(e.out, "added:", line(&r))
+		did := "added:"
+		if got.State == string(store.Open) { // admin.four_eyes
+			did = "proposed:"
+		}
+		fmt.Fprintln(e.out, did, line(&r))
 	}
 	return nil
 }

@@ -245,7 +245,7 @@ func (s *stack) startAdmin(registry *prometheus.Registry, roles role) error {
 	}
 	opt := admin.Options{
 		Store: s.store, Log: s.log, Version: version(), PublicGateway: s.conf.Gateway.PublicURL,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), FourEyes: s.conf.Admin.FourEyes,
 	}
 	if roles&gatewayRole != 0 {
 		opt.Ask = s.ask
@@ -257,7 +257,7 @@ func (s *stack) startAdmin(registry *prometheus.Registry, roles role) error {
 		}
 	}
 	for name, a := range s.conf.Apps.All() {
-		opt.Apps = append(opt.Apps, admin.App{Name: name, Domains: a.Domains, Holdout: a.Holdout})
+		opt.Apps = append(opt.Apps, admin.App{Name: name, Domains: a.Domains, Holdout: a.Holdout, Observe: a.Rules == "observe", Off: a.Rules == "off"})
 	}
 	a, err := admin.New(opt)
 	if err != nil {
