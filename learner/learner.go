@@ -17,8 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -66,7 +64,7 @@ func DefaultPolicy() AppPolicy { return AppPolicy{Approval: "manual", Holdout: 0
 const (
 	batchRecords = 64               // pending records taken at once
 	maxRetries   = 1000             // records that were put off whose time is remembered
-	maxTries     = 5                // of one record, before it is put aside
+	maxTries     = 5                // of one record that fail or end the process, before it is put aside
 	maxCommits   = 5                // of one record, when others change the same proposals
 	recordTime   = 30 * time.Second // for one record
 	tendEvery    = 5 * time.Second  // how often apps are looked at without a change
@@ -80,7 +78,7 @@ type Learner struct {
 	opt     Options
 	effects *store.Effects
 	metrics *metrics
-	tries   map[string]int       // failed attempts by feedback id, of this process
+	begun   map[string]int       // tries before this one, by id, of records that were begun and neither handled nor put off since
 	retries map[string]time.Time // when records that were put off are due again, by feedback id; at most maxRetries
 	apps    map[string]*appState
 	side    sync.WaitGroup // background refreshes and questions to the model
@@ -115,7 +113,7 @@ func New(opt Options) (*Learner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Learner{opt: opt, effects: store.NewEffects(opt.Store), metrics: m, tries: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
+	return &Learner{opt: opt, effects: store.NewEffects(opt.Store), metrics: m, begun: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
 		consult: newConsult()}, nil
 }
 
@@ -234,111 +232,5 @@ func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-t.C:
-	}
-}
-
-// work handles what is pending and due. One record that fails does not hold up
-// the others.
-func (l *Learner) work(ctx context.Context) error {
-	maps.DeleteFunc(l.retries, func(_ string, at time.Time) bool { return at.Before(l.now()) }) // due: Pending has them
-	for ctx.Err() == nil {
-		fs, err := l.opt.Store.Pending(ctx, l.opt.Worker, batchRecords)
-		if err != nil || len(fs) == 0 {
-			return err
-		}
-		settled := 0
-		for _, f := range fs {
-			if l.settle(ctx, f) {
-				settled++
-			}
-		}
-		if settled == 0 {
-			return errors.New("no pending record could be committed")
-		}
-	}
-	return nil
-}
-
-// settle handles one record, or puts it off, or puts it aside after maxTries. It
-// reports whether the store took a change for it.
-func (l *Learner) settle(ctx context.Context, f *store.Feedback) bool {
-	c, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
-	err := l.attempt(c, f)
-	if err == nil {
-		delete(l.tries, f.ID)
-		return true
-	}
-	if ctx.Err() != nil {
-		return false
-	}
-	l.opt.Log.Warn("learner: feedback not handled", "app", f.App, "feedback", f.ID, "error", err)
-	n := l.tries[f.ID] + 1
-	changes := store.Changes{App: f.App, Worker: l.opt.Worker}
-	why := oneLine(err.Error(), 200)
-	if n < maxTries {
-		changes.Handled = []store.Handled{{Feedback: f.ID, RetryAt: l.now().Add(time.Duration(n) * firstRetry), Note: "will be tried again: " + why}}
-	} else {
-		changes.Handled = []store.Handled{{Feedback: f.ID, Note: fmt.Sprintf("put aside after %d tries: %s", n, why)}}
-		changes.Audits = []store.Audit{{App: f.App, Time: l.now(), Actor: "learner", Action: "put-aside", Target: f.ID, Reason: why}}
-	}
-	if err := l.opt.Store.Commit(ctx, changes); err != nil {
-		return false // the store itself is sick: that is no try of this record
-	}
-	l.putOff(changes.Handled)
-	if l.tries[f.ID] = n; n >= maxTries {
-		delete(l.tries, f.ID)
-		l.metrics.putAside.Inc()
-	}
-	return true
-}
-
-// attempt derives the changes from the record and commits them, anew when
-// somebody else changed a proposal meanwhile. A panic becomes an error, so that a
-// record that breaks something is put aside like any other.
-func (l *Learner) attempt(ctx context.Context, f *store.Feedback) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			l.opt.Log.Error("BUG: learner panic", "feedback", f.ID, "stack", string(debug.Stack()))
-			err = fmt.Errorf("BUG: %v", p)
-		}
-	}()
-	for try := 1; ; try++ {
-		s, err := l.load(ctx, f.App)
-		if err != nil {
-			return err
-		}
-		if err := l.derive(ctx, s, f); err != nil {
-			return err
-		}
-		err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
-		if err == nil {
-			l.committed(ctx, s, f)
-			return nil
-		}
-		if !errors.Is(err, store.ErrConflict) || try == maxCommits {
-			return fmt.Errorf("commit: %w", err)
-		}
-	}
-}
-
-// committed counts, and approves what the app's policy lets it.
-func (l *Learner) committed(ctx context.Context, s *state, f *store.Feedback) {
-	l.putOff(s.handled)
-	for _, h := range s.handled {
-		if h.RetryAt.IsZero() {
-			l.metrics.seconds.Observe(max(0, l.now().Sub(f.Time).Seconds()))
-		}
-	}
-	l.metrics.handled.WithLabelValues(s.outcome).Inc()
-	a := l.app(f.App)
-	a.dirty = true
-	l.metrics.settling.Set(float64(l.settling()))
-	if f.Rating != nil {
-		a.rated = true
-		a.ratings++
-	}
-	for _, id := range s.order {
-		l.approve(ctx, s.policy, s.proposals[id])
 	}
 }

@@ -30,7 +30,13 @@ type Feedback struct {
 
 	Retracted    time.Time `json:"retracted,omitzero"`
 	SupersededBy string    `json:"superseded_by,omitempty"`
-	Link         *Link     `json:"link,omitempty"` // set by the learner when it found the exchange
+	Link         *Link     `json:"link,omitempty"`  // set by the learner when it found the exchange
+	Tries        int       `json:"tries,omitempty"` // that failed or ended the process, since it was last handled or put off without one
+	Aside        string    `json:"aside,omitempty"` // why the learner gave it up; "" when it did not
+
+	// Given says that Pending gave the record out before and nothing came of it:
+	// whoever had it may have died of it. Only Pending sets it.
+	Given bool `json:"-"`
 }
 
 // Link is the feedback's own copy of what was judged, so that it outlives the
@@ -67,5 +73,6 @@ type FeedbackFilter struct {
 	User     string
 	Since    time.Time
 	Bad      bool   // only judgements that the answer was wrong
+	Aside    bool   // only what the learner gave up
 	Text     string // words that must all occur in its texts; case does not count
 }

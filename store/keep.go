@@ -134,6 +134,7 @@ func (f *Feedback) Kept() (*Feedback, []byte, error) {
 	}
 	own.Time = KeptTime(own.Time)
 	own.Retracted, own.SupersededBy, own.Link = time.Time{}, "", nil
+	own.Tries, own.Aside, own.Given = 0, "", false
 	for name, text := range map[string]string{"comment": f.Comment, "applies_when": f.When, "correction": f.Correction} {
 		if len(text) > MaxTextBytes {
 			return nil, nil, fmt.Errorf("feedback %s has %d bytes, at most %d: %w", name, len(text), MaxTextBytes, ErrTooLarge)

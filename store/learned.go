@@ -219,6 +219,9 @@ type Handled struct {
 	Link     *Link     // set when the exchange was found
 	RetryAt  time.Time // zero: done; else due again at this time
 	Note     string    // for people: what was done with it, or why not
+	Tries    int       // Feedback.Tries from now on
+	Aside    bool      // given up: not due until somebody puts it off to a time, and listed with Note as the reason
+	Begun    bool      // about to be worked on: only Tries is kept, and it stays given out
 }
 
 // ProposalFilter selects proposals; zero fields do not filter.

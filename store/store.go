@@ -29,6 +29,7 @@ var (
 	ErrRetracted = errors.New("feedback was retracted by its author")   //
 	ErrTooLarge  = errors.New("larger than the store's documented cap") //
 	ErrCursor    = errors.New("not a cursor that this store gave")      // After of a filter
+	ErrDown      = errors.New("store does not answer")                  // the server of a backend; it may later
 )
 
 // SkippedError is what WriteExchanges returns when it wrote all but some
@@ -155,7 +156,9 @@ type LearnerStore interface {
 	// Pending returns up to limit feedback records of all apps that the learner
 	// has not handled yet and that are due, oldest first. Where several learners
 	// share the store, each record goes to one of them at a time: for some minutes
-	// it is its worker's, who gets it again when it asks again.
+	// it is its worker's, who gets it again when it asks again. A record that was
+	// given out and then neither handled nor put off has Given when it is given out
+	// again, whoever had it, also after a restart.
 	Pending(ctx context.Context, worker string, limit int) ([]*Feedback, error)
 
 	// Commit makes the learner's changes in one transaction: handled feedback,
@@ -163,7 +166,10 @@ type LearnerStore interface {
 	// is not the stored one plus one (1 for a new one) is ErrConflict; read again
 	// and decide anew. Handled feedback that another worker holds is ErrConflict,
 	// an unknown one ErrNotFound. Feedback that was retracted after Pending gave it
-	// out stays pending. A nil Link keeps the link that was there; a link makes the
+	// out stays pending. Tries is kept with the record, durably; of one that is Begun
+	// only Tries change, and it stays given out. A record put Aside is not Pending and
+	// has the Note as the reason, until it is put off to a time. Retracting it makes it
+	// pending with no Tries. A nil Link keeps the link that was there; a link makes the
 	// record one on its exchange, also for SupersededBy.
 	Commit(ctx context.Context, c Changes) error
 

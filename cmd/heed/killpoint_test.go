@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"heed/internal/simulate"
 	"heed/rules"
@@ -29,6 +28,9 @@ func asHeed() int {
 	e := &env{ctx: ctx, out: os.Stdout, errs: os.Stderr}
 	if call, when, ok := strings.Cut(os.Getenv(killAt), " "); ok {
 		e.learnFrom = func(s store.Store) store.Store { return &deadly{Store: s, call: call, after: when == "after"} }
+	}
+	if word := os.Getenv(poison); word != "" {
+		e.learnFrom = func(s store.Store) store.Store { return &poisoned{Store: s, word: word} }
 	}
 	return runIn(e, os.Args[1:])
 }
@@ -118,16 +120,7 @@ func (d *deaths) round(point, comment string, check func()) {
 	d.admin.logged(fmt.Sprint("user", d.said), 1)
 	d.said++
 	d.trySay(asked, comment)
-	ended := make(chan struct{})
-	go func() { // ends with the process
-		defer close(ended)
-		_, _ = p.cmd.Process.Wait()
-	}()
-	select {
-	case <-ended:
-	case <-time.After(testWait):
-		d.t.Fatalf("the learner lives: nothing reached %q\n%s", point, p.stderr)
-	}
+	p.ended(point)
 	p = d.start("")
 	d.admin.eventually("everything handled after "+point, func() bool { return d.handled() })
 	check()

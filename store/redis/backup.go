@@ -49,7 +49,7 @@ const snapshotPatience = time.Minute
 var snapshotKeys = []struct{ name, kind string }{
 	{"c", "hash"}, {"eu", "hash"},
 	{"f", "hash"}, {"fm", "hash"}, {"fl", "hash"}, {"fk", "hash"}, {"fa", "hash"}, {"fx", "hash"}, {"fw", "hash"}, {"rt", "hash"},
-	{"ft", "zset"}, {"fn", "zset"}, {"fd", "zset"}, {"fr", "zset"}, {"fc", "zset"},
+	{"ft", "zset"}, {"fn", "zset"}, {"fd", "zset"}, {"fr", "zset"}, {"fc", "zset"}, {"fz", "zset"},
 	{"p", "hash"}, {"pv", "hash"}, {"ps", "hash"}, {"pz", "zset"}, {"g", "hash"}, {"gv", "hash"}, {"gs", "hash"}, {"gz", "zset"},
 	{"s", "hash"}, {"r", "hash"}, {"h", "hash"}, {"au", "hash"}, {"ah", "string"}, {"hd", "string"},
 }

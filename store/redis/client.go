@@ -84,7 +84,7 @@ func badURL(err error, u *url.URL) error {
 }
 
 // errDown means that the breaker is open: the call was not tried.
-var errDown = errors.New("redis does not answer")
+var errDown = fmt.Errorf("redis: %w", store.ErrDown)
 
 // The breaker opens after maxFailures calls in a row that the server did not
 // answer; then one call each probeEvery is let through.
@@ -229,7 +229,7 @@ func (s *Store) judge(ctx context.Context, what string, err error) error {
 	}
 	text := err.Error()
 	if overloaded(err) {
-		return fmt.Errorf("%s: all %d connections to redis are in use", what, maxConns)
+		return fmt.Errorf("%s: %w: all %d connections to redis are in use", what, store.ErrDown, maxConns)
 	}
 	down := !isReply(err)
 	for _, u := range unable {

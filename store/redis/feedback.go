@@ -19,6 +19,10 @@ type feedbackState struct {
 	Retracted  int64  `json:"ret"`
 	Superseded string `json:"sup"`
 	Exchange   string `json:"ex"`
+	Tries      int    `json:"tries"`
+	Aside      bool   `json:"aside"`
+	Note       string `json:"note"`
+	Given      bool   `json:"given"` // as claim.lua says
 }
 
 // decodeFeedback puts a record together.
@@ -36,7 +40,10 @@ func decodeFeedback(id, doc, state, link string) (*store.Feedback, error) {
 	if err != nil || f.ID != id {
 		return nil, fmt.Errorf("feedback %s: %w: %v", id, store.ErrCorrupt, err)
 	}
-	f.SupersededBy = st.Superseded
+	f.SupersededBy, f.Tries, f.Given = st.Superseded, st.Tries, st.Given
+	if st.Aside {
+		f.Aside = st.Note
+	}
 	if st.Retracted != 0 {
 		f.Retracted = time.UnixMilli(st.Retracted).UTC()
 	}
@@ -172,6 +179,8 @@ func feedbackIndex(f store.FeedbackFilter) string {
 		return "fi:s:" + f.Session
 	case f.User != "":
 		return "fi:u:" + f.User
+	case f.Aside:
+		return "fz"
 	}
 	return "ft"
 }
@@ -182,6 +191,7 @@ func matchesFeedback(r *store.Feedback, f *store.FeedbackFilter, want []string) 
 	case f.User != "" && r.User != f.User:
 	case !f.Since.IsZero() && r.Time.UnixMilli() < f.Since.UnixMilli():
 	case f.Bad && !r.Bad():
+	case f.Aside && r.Aside == "":
 	case len(want) > 0 && !hasWords(want, wordSet(r.Comment, r.When, r.Correction)):
 	default:
 		return true

@@ -26,6 +26,7 @@ import (
 //	fi:x:…     feedback of an exchange by time; fi:s: of a session, fi:u: of a user
 //	fd, fr     feedback due by time of record; due later by time of retry
 //	fc, fw     feedback given out by end of claim; by id to worker
+//	fz         feedback that was put aside, by time of record
 //	fx         records of one person on one exchange, in order
 //	rt         sums of ratings
 //	p, pv, ps  proposals by id: document, version, state; pz, pz:STATE by change

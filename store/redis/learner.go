@@ -165,6 +165,9 @@ type turn struct {
 type handled struct {
 	ID    string `json:"id"`
 	Note  string `json:"note"`
+	Tries int    `json:"tries,omitempty"`
+	Aside bool   `json:"aside,omitempty"`
+	Begun bool   `json:"begun,omitempty"`
 	Wait  *int64 `json:"wait,omitempty"` // milliseconds until it is due again, so that clocks need not agree
 	Link  string `json:"link,omitempty"`
 	Ex    string `json:"ex,omitempty"`
@@ -222,7 +225,7 @@ var kindNames = map[string]string{"p": "proposal", "g": "finding"}
 func (s *Store) newTurn(c store.Changes) (*turn, error) {
 	t := &turn{arguments: s.arguments(c.App), Worker: c.Worker}
 	for _, h := range c.Handled {
-		e := handled{ID: h.Feedback, Note: h.Note}
+		e := handled{ID: h.Feedback, Note: h.Note, Tries: h.Tries, Aside: h.Aside, Begun: h.Begun}
 		if !h.RetryAt.IsZero() {
 			wait := time.Until(h.RetryAt).Milliseconds()
 			e.Wait = &wait

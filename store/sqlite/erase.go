@@ -201,7 +201,7 @@ func (e *erasure) fromMain(ctx context.Context, w *writer) error {
 		return err
 	}
 	for _, id := range e.Again {
-		_, err := w.exec(ctx, `UPDATE feedback SET due = 0, worker = NULL, claimed = 0, revision = revision + 1 WHERE app = ? AND id = ?`, e.app, id)
+		_, err := w.exec(ctx, `UPDATE feedback SET `+again+` WHERE app = ? AND id = ?`, e.app, id)
 		if err != nil {
 			return err
 		}
@@ -230,7 +230,7 @@ func (e *erasure) blankLink(ctx context.Context, w *writer, r row) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(ctx, `UPDATE feedback SET link = ?, due = 0, worker = NULL, claimed = 0, revision = revision + 1 WHERE n = ?`, doc, r.n)
+	_, err = w.exec(ctx, `UPDATE feedback SET link = ?, `+again+` WHERE n = ?`, doc, r.n)
 	return err
 }
 

@@ -112,7 +112,8 @@ func addApp(ctx context.Context, w *writer, app string) error {
 	return err
 }
 
-const feedbackColumns = `app, id, at, doc, retracted, coalesce(superseded, ''), link, n, revision`
+const feedbackColumns = `app, id, at, doc, retracted, coalesce(superseded, ''), link, n, revision,
+	claim IS NOT NULL, tries, CASE WHEN aside THEN note ELSE '' END`
 
 // row is a record as read, with its place in the file.
 type row struct {
@@ -120,14 +121,16 @@ type row struct {
 	at       int64
 	n        int64
 	revision int64
+	given    bool // out, or it was when its learner died
 }
 
 func scanFeedback(scan func(...any) error) (row, error) {
 	var r row
-	var app, id, superseded string
+	var app, id, superseded, aside string
 	var doc, link []byte
 	var retracted int64
-	if err := scan(&app, &id, &r.at, &doc, &retracted, &superseded, &link, &r.n, &r.revision); err != nil {
+	var tries int
+	if err := scan(&app, &id, &r.at, &doc, &retracted, &superseded, &link, &r.n, &r.revision, &r.given, &tries, &aside); err != nil {
 		return r, err
 	}
 	r.f = new(store.Feedback)
@@ -137,7 +140,7 @@ func scanFeedback(scan func(...any) error) (row, error) {
 	if r.f.App != app || r.f.ID != id {
 		return r, fmt.Errorf("%s: feedback %s: %w: it names %s", mainFile, id, store.ErrCorrupt, r.f.ID)
 	}
-	r.f.SupersededBy = superseded
+	r.f.SupersededBy, r.f.Tries, r.f.Aside = superseded, tries, aside
 	if retracted != 0 {
 		r.f.Retracted = time.UnixMilli(retracted).UTC()
 	}
@@ -199,6 +202,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 	w.addIf(f.User != "", "user = ?", f.User)
 	w.addIf(!f.Since.IsZero(), "at >= ?", f.Since.UnixMilli())
 	w.addIf(f.Bad, "bad")
+	w.addIf(f.Aside, "aside")
 	terms := textTerms(f.Text)
 	for _, h := range terms {
 		w.add("n IN (SELECT n FROM word WHERE app = ? AND hash = ?)", f.App, int64(h))
@@ -232,6 +236,9 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 	return out, next, nil
 }
 
+// again makes a record pending, whoever had it and whatever came of it.
+const again = `due = 0, tries = 0, aside = 0, worker = NULL, claimed = 0, revision = revision + 1`
+
 // Retract implements store.Store.
 func (s *Store) Retract(ctx context.Context, app, id string) error {
 	if err := s.check(ctx, app); err != nil {
@@ -246,7 +253,7 @@ func (s *Store) Retract(ctx context.Context, app, id string) error {
 		if retracted != 0 {
 			return nil
 		}
-		_, err := w.exec(ctx, `UPDATE feedback SET retracted = ?, due = 0, worker = NULL, claimed = 0, revision = revision + 1
+		_, err := w.exec(ctx, `UPDATE feedback SET retracted = ?, `+again+`
 			WHERE app = ? AND id = ?`, now, app, id)
 		return err
 	})

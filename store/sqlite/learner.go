@@ -37,6 +37,7 @@ func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store
 		}, `SELECT `+feedbackColumns+` FROM feedback WHERE due <= ? AND (claimed <= ? OR worker = ?) ORDER BY at, n LIMIT ?`,
 			now, now, worker, store.PageSize(limit))
 		for _, r := range rows {
+			r.f.Given = r.given
 			if err != nil {
 				return err
 			}
@@ -76,6 +77,9 @@ type turn struct {
 type handled struct {
 	id, note string
 	due      any // nil: done
+	tries    int
+	aside    bool
+	begun    bool
 	link     *store.Link
 	doc      []byte // sealed link
 }
@@ -89,7 +93,7 @@ type learned struct {
 func newTurn(c store.Changes) (*turn, error) {
 	t := &turn{app: c.App, worker: c.Worker}
 	for _, h := range c.Handled {
-		e := handled{id: h.Feedback, note: h.Note}
+		e := handled{id: h.Feedback, note: h.Note, tries: h.Tries, aside: h.Aside, begun: h.Begun}
 		if !h.RetryAt.IsZero() {
 			e.due = h.RetryAt.UnixMilli()
 		}
@@ -186,11 +190,17 @@ func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
 	if worker != "" && worker != t.worker && claimed > time.Now().UnixMilli() {
 		return fmt.Errorf("%w: worker %q has it", store.ErrConflict, worker)
 	}
+	if h.begun {
+		_, err := w.exec(ctx, `UPDATE feedback SET tries = ? WHERE n = ?`, h.tries, n)
+		return err
+	}
 	due, stale := h.due, claim != nil && *claim != revision
 	if stale {
-		due = int64(0)
+		due, h.tries, h.aside = int64(0), 0, false
 	}
-	if _, err := w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, worker = NULL, claimed = 0, claim = NULL WHERE n = ?`, due, h.note, n); err != nil {
+	_, err = w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, tries = ?, aside = ?, worker = NULL, claimed = 0, claim = NULL WHERE n = ?`,
+		due, h.note, h.tries, h.aside, n)
+	if err != nil {
 		return err
 	}
 	if h.link == nil || stale && retracted == 0 {

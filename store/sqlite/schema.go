@@ -22,7 +22,7 @@ type schema struct {
 // Application ids: "HEEM" and "HEEX". A file that carries another one is no
 // store of ours.
 var (
-	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2}}
+	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2, mainV3}}
 	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1, logV2}}
 )
 
@@ -90,6 +90,13 @@ CREATE INDEX proposal_state ON proposal(app, state, changed);
 CREATE INDEX finding_state ON finding(app, state, changed);
 CREATE INDEX audit_target ON audit(app, target, number);
 CREATE INDEX audit_action ON audit(app, action, number);
+`
+
+// How often a record was tried, and whether the learner gave it up.
+const mainV3 = `
+ALTER TABLE feedback ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feedback ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX feedback_aside ON feedback(app, at, id) WHERE aside;
 `
 
 // An exchange lives in a slot of a chunk: a run of one app's exchanges that are

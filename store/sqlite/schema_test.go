@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,6 +79,7 @@ func TestStore_FiltersHaveIndexes(t *testing.T) {
 		{"feedback of session", feedback(store.FeedbackFilter{Session: "x"}), "feedback_session"},
 		{"feedback of user", feedback(store.FeedbackFilter{User: "x"}), "feedback_user"},
 		{"bad feedback", feedback(store.FeedbackFilter{Bad: true}), "feedback_bad"},
+		{"feedback put aside", feedback(store.FeedbackFilter{Aside: true}), "feedback_aside"},
 		{"feedback that says", feedback(store.FeedbackFilter{Text: "brief"}), "sqlite_autoindex_word_1|PRIMARY KEY"},
 		{"proposals", proposals(store.ProposalFilter{}), "proposal_changed"},
 		{"proposals in state", proposals(store.ProposalFilter{State: store.Open}), "proposal_state"},
@@ -130,36 +132,64 @@ func planOf(t *testing.T, db *sql.DB, q string) string {
 	return plan.String()
 }
 
-// TestOpen_OlderSchema opens a store as the first version of the schema left it:
-// everything is there, and the file is brought forward.
+// TestOpen_OlderSchema opens a store as each earlier version of the schema left
+// it: everything is there, and the file is brought forward.
 func TestOpen_OlderSchema(t *testing.T) {
-	dir, xs, f := filled(t)
-	alter(t, dir, mainFile, `DROP INDEX feedback_bad; DROP INDEX proposal_state; DROP INDEX finding_state;
-		DROP INDEX audit_target; DROP INDEX audit_action;
-		DROP INDEX feedback_exchange; DROP INDEX feedback_session; DROP INDEX feedback_user;
-		CREATE INDEX feedback_exchange ON feedback(app, exchange) WHERE exchange IS NOT NULL;
-		CREATE INDEX feedback_session ON feedback(app, session) WHERE session IS NOT NULL;
-		CREATE INDEX feedback_user ON feedback(app, user) WHERE user IS NOT NULL;
-		PRAGMA user_version = 1`)
+	for version := 1; version < len(mainSchema.steps); version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			dir, xs, f := filled(t)
+			older(t, dir, version)
+			s := open(t, dir, Options{})
+			if err := sound(t.Context(), s.Store, xs, f); err != nil {
+				t.Error(err)
+			}
+			var now int
+			if err := s.main.one(t.Context(), []any{&now}, `PRAGMA user_version`); err != nil || now != len(mainSchema.steps) {
+				t.Errorf("version %d (%v), want %d", now, err, len(mainSchema.steps))
+			}
+			ps, err := s.Pending(t.Context(), "w", 10)
+			if err != nil || len(ps) != 1 || ps[0].ID != f.ID || ps[0].Tries != 0 || ps[0].Given {
+				t.Errorf("pending %+v %v, want the record, never tried", ps, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			open(t, dir, Options{}) // and passes for what the newest version makes
+		})
+	}
+}
+
+// older writes heed.db anew as that version of the schema has it.
+func older(t *testing.T, dir string, version int) {
+	t.Helper()
+	path := filepath.Join(dir, mainFile)
+	if err := os.Rename(path, path+".new"); err != nil {
+		t.Fatal(err)
+	}
 	old := mainSchema
-	old.steps = old.steps[:1]
-	d, err := openDatabase(t.Context(), filepath.Join(dir, mainFile), old, Options{}.withDefaults()) // it is as version 1 made it
+	old.steps = old.steps[:version]
+	d, err := openDatabase(t.Context(), path, old, Options{}.withDefaults())
 	if err != nil {
 		t.Fatal(err)
+	}
+	names, err := column[string](t.Context(), d, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'sqlite_sequence'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyAll := `ATTACH '` + path + `.new' AS new;`
+	for _, name := range names {
+		columns, err := column[string](t.Context(), d, `SELECT name FROM pragma_table_info(?)`, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := strings.Join(columns, ", ")
+		copyAll += fmt.Sprintf(`INSERT OR REPLACE INTO main.%[1]s(%[2]s) SELECT %[2]s FROM new.%[1]s;`, name, list)
 	}
 	if err := d.close(); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, dir, Options{})
-	if err := sound(t.Context(), s.Store, xs, f); err != nil {
-		t.Error(err)
-	}
-	var version int
-	if err := s.main.one(t.Context(), []any{&version}, `PRAGMA user_version`); err != nil || version != len(mainSchema.steps) {
-		t.Errorf("version %d (%v), want %d", version, err, len(mainSchema.steps))
-	}
-	if err := s.Close(); err != nil {
+	alter(t, dir, mainFile, copyAll)
+	if err := os.Remove(path + ".new"); err != nil {
 		t.Fatal(err)
 	}
-	open(t, dir, Options{}) // and passes for what the newest version makes
 }

@@ -106,6 +106,11 @@ var feedbackCases = []Case{
 			fs = append(fs, add(t, s, f))
 		}
 		ok(t, s.Retract(t.Context(), "shop", fs[4].ID))
+		for i, f := range fs {
+			if i%9 == 0 {
+				commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: f.ID, Aside: true, Note: "it broke"}}})
+			}
+		}
 		for name, c := range map[string]struct {
 			f       store.FeedbackFilter
 			selects func(i int) bool
@@ -118,6 +123,8 @@ var feedbackCases = []Case{
 			"bad":      {store.FeedbackFilter{Bad: true}, func(i int) bool { return i%2 == 0 }},
 			"text":     {store.FeedbackFilter{Text: "long BREVITY zoë"}, func(i int) bool { return i%6 == 0 }},
 			"both":     {store.FeedbackFilter{Exchange: "x1", User: "u2"}, func(i int) bool { return i%3 == 1 && i%5 == 2 }},
+			"aside":    {store.FeedbackFilter{Aside: true}, func(i int) bool { return i%9 == 0 }},
+			"aside of": {store.FeedbackFilter{Aside: true, User: "u4"}, func(i int) bool { return i%9 == 0 && i%5 == 4 }},
 			"no word":  {store.FeedbackFilter{Text: "…"}, func(int) bool { return false }},
 		} {
 			var want []string

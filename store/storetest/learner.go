@@ -129,6 +129,86 @@ var learnerCases = []Case{
 			t.Fatalf("got %+v, want the retracted record", ps)
 		}
 	}},
+	{"Pending/Given", "A record that was given out and then neither handled nor put off has Given when it is given out again, whoever had it, also after a restart.", func(t *testing.T, s store.Store) {
+		first, second := add(t, s, said("shop", "", "ann", 1)), add(t, s, said("shop", "", "ben", 1))
+		give := func() (given []bool) {
+			ps, err := s.Pending(t.Context(), "w", 10)
+			ok(t, err)
+			same(t, feedbackIDs(ps), []string{first.ID, second.ID})
+			for _, p := range ps {
+				given = append(given, p.Given)
+			}
+			return given
+		}
+		same(t, give(), []bool{false, false})
+		same(t, give(), []bool{true, true})
+		s = reopen(t, s)
+		same(t, give(), []bool{true, true})
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: second.ID, RetryAt: time.Now().Add(-time.Second)}}})
+		same(t, give(), []bool{true, false})
+	}},
+	{"Commit/Tries", "Tries is kept with the record, durably; of one that is Begun only Tries change, and it stays given out.", func(t *testing.T, s store.Store) {
+		f := add(t, s, said("shop", "", "ann", 1))
+		begin := func(tries int) {
+			commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID, Begun: true, Tries: tries, RetryAt: time.Now().Add(time.Hour)}}})
+		}
+		tries := func(want int, given bool) {
+			t.Helper()
+			ps, err := s.Pending(t.Context(), "w", 10)
+			ok(t, err)
+			if len(ps) != 1 || ps[0].Tries != want || ps[0].Given != given {
+				t.Fatalf("got %+v, want one record with %d tries, given %v", ps, want, given)
+			}
+		}
+		tries(0, false)
+		begin(1)
+		tries(1, true)
+		begin(2)
+		s = reopen(t, s)
+		tries(2, true)
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID, Tries: 3, RetryAt: time.Now().Add(-time.Second)}}})
+		got, err := s.FeedbackByID(t.Context(), "shop", f.ID)
+		ok(t, err)
+		same(t, got.Tries, 3)
+		tries(3, false)
+		begin(4)
+		ok(t, s.Retract(t.Context(), "shop", f.ID)) // what is begun is still seen to have been taken back
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID}}})
+		tries(0, false)
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID}}})
+		got, err = s.FeedbackByID(t.Context(), "shop", f.ID)
+		ok(t, err)
+		same(t, got.Tries, 0)
+	}},
+	{"Commit/Aside", "A record put Aside is not Pending and has the Note as the reason, until it is put off to a time. Retracting it makes it pending with no Tries.", func(t *testing.T, s store.Store) {
+		f, g := add(t, s, said("shop", "", "ann", 1)), add(t, s, said("shop", "", "ben", 1))
+		pending := func() []string {
+			ps, err := s.Pending(t.Context(), "w", 10)
+			ok(t, err)
+			return feedbackIDs(ps)
+		}
+		same(t, pending(), []string{f.ID, g.ID})
+		commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{
+			{Feedback: f.ID, Aside: true, Tries: 5, Note: "it broke"}, {Feedback: g.ID, Aside: true, Tries: 5, Note: "so did it"}}})
+		s = reopen(t, s)
+		same(t, pending(), []string(nil))
+		aside, _, err := s.Feedback(t.Context(), store.FeedbackFilter{App: "shop", Aside: true})
+		ok(t, err)
+		got, err := s.FeedbackByID(t.Context(), "shop", f.ID)
+		ok(t, err)
+		same(t, []any{len(aside), got.Aside, got.Tries}, []any{2, "it broke", 5})
+		commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: f.ID, RetryAt: time.Now().Add(-time.Second)}}})
+		ok(t, s.Retract(t.Context(), "shop", g.ID))
+		same(t, pending(), []string{f.ID, g.ID})
+		for _, id := range pending() {
+			got, err := s.FeedbackByID(t.Context(), "shop", id)
+			ok(t, err)
+			same(t, []any{got.Aside, got.Tries}, []any{"", 0})
+		}
+		aside, _, err = s.Feedback(t.Context(), store.FeedbackFilter{App: "shop", Aside: true})
+		ok(t, err)
+		same(t, len(aside), 0)
+	}},
 	{"Commit/Link", "A nil Link keeps the link that was there; a link makes the record one on its exchange, also for SupersededBy.", func(t *testing.T, s store.Store) {
 		x := store.NewID()
 		link := &store.Link{

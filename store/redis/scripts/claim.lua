@@ -9,8 +9,10 @@ for _, id in ipairs(A.ids) do
     call('ZREM', K .. 'fd', id)
     call('ZADD', K .. 'fc', till, id)
     call('HSET', K .. 'fw', id, A.worker)
+    local given = m.claim ~= nil
     m.claim, m.by = m.rev, nil
     call('HSET', K .. 'fm', id, cjson.encode(m))
+    m.given = given
     out[#out + 1] = id
     out[#out + 1] = call('HGET', K .. 'f', id) or ''
     out[#out + 1] = cjson.encode(m)

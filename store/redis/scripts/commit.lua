@@ -20,19 +20,27 @@ for _, kind in ipairs({'p', 'g'}) do
 end
 if not audited(A.audit_from) then return {'audit'} end
 
-for _, h in ipairs(A.handled or {}) do
+for _, h in ipairs(A.handled or {}) do if h.begun then
+  local m = state(h.id)
+  m.tries = h.tries
+  put(h.id, m)
+else
   local m = state(h.id)
   local stale = m.claim and m.claim ~= m.rev
   local held = call('HGET', K .. 'fw', h.id) == A.worker
   unclaim(h.id)
+  m.claim, m.note, m.tries, m.aside = nil, h.note, h.tries, nil
   if stale then
     call('ZADD', K .. 'fd', m.at, h.id)
+    m.tries = nil
+  elseif h.aside then
+    call('ZADD', K .. 'fz', m.at, h.id)
+    m.aside = true
   elseif h.wait then
     call('ZADD', K .. 'fr', t + h.wait, h.id)
   elseif held then
     m.by = A.worker
   end
-  m.claim, m.note = nil, h.note
   if h.link and (m.ret or not stale) then -- a stale link may show what was erased meanwhile
     call('HSET', K .. 'fl', h.id, h.link)
     m.linked, m.alias, m.step, m.up, m.model = true, h.alias, h.step, h.up, h.model
@@ -43,7 +51,7 @@ for _, h in ipairs(A.handled or {}) do
     if m.ex == h.ex then supersede(h.id, m) end
   end
   put(h.id, m)
-end
+end end
 for _, kind in ipairs({'p', 'g'}) do
   for _, e in ipairs(A[kind] or {}) do learned(kind, e) end
 end

@@ -68,6 +68,7 @@ end
 
 -- unclaim takes the record from whoever has it and from all queues.
 local function unclaim(id)
+  call('ZREM', K .. 'fz', id)
   call('ZREM', K .. 'fc', id)
   call('ZREM', K .. 'fd', id)
   call('ZREM', K .. 'fr', id)
@@ -78,7 +79,7 @@ end
 local function again(id)
   local m = state(id)
   if not m then return end
-  m.rev, m.by = m.rev + 1, nil
+  m.rev, m.by, m.tries, m.aside = m.rev + 1, nil, nil, nil
   unclaim(id)
   call('ZADD', K .. 'fd', m.at, id)
   put(id, m)

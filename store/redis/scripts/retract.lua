@@ -7,7 +7,7 @@ if not m then
   if not m then return {'none'} end
 end
 if m.ret then return {'same'} end
-m.ret, m.rev, m.by = now(), m.rev + 1, nil
+m.ret, m.rev, m.by, m.tries, m.aside = now(), m.rev + 1, nil, nil, nil
 unclaim(id)
 call('ZADD', K .. 'fd', m.at, id)
 put(id, m)
