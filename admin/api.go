@@ -113,7 +113,7 @@ func (a *Admin) apiWhy(c *call) (any, error) {
 }
 
 func (a *Admin) apiFeedback(c *call) (any, error) {
-	app, p, err := c.in(append([]string{"exchange", "session", "user", "since", "bad", "text"}, list...)...)
+	app, p, err := c.in(append([]string{"exchange", "session", "user", "since", "bad", "state", "text"}, list...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,8 @@ func (a *Admin) apiFeedback(c *call) (any, error) {
 func feedbackFilter(app string, p *params) store.FeedbackFilter {
 	return store.FeedbackFilter{
 		App: app, Limit: p.limit(), After: p.text("after"), Exchange: p.text("exchange"), Session: p.text("session"),
-		User: p.text("user"), Since: p.time("since"), Bad: p.bool("bad"), Text: p.text("text"),
+		User: p.text("user"), Since: p.time("since"), Bad: p.bool("bad"), Aside: p.one("state", stateAside) == stateAside,
+		Text: p.text("text"),
 	}
 }
 

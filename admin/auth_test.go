@@ -21,7 +21,7 @@ var everyHeader = []string{"Content-Security-Policy", "X-Content-Type-Options", 
 // but not served, fails the test.
 var least = map[string]Role{
 	"GET /api/v1/exchanges": Viewer, "GET /api/v1/exchanges/{id}": Viewer, "GET /api/v1/why/{id}": Viewer,
-	"GET /api/v1/feedback": Viewer, "GET /api/v1/feedback/{id}": Viewer, "POST /api/v1/feedback/{id}/retract": Approver,
+	"GET /api/v1/feedback": Viewer, "GET /api/v1/feedback/{id}": Viewer, "POST /api/v1/feedback/{id}/retract": Approver, "POST /api/v1/feedback/{id}/try-again": Approver,
 	"GET /api/v1/findings": Viewer, "GET /api/v1/findings/{id}": Viewer,
 	"POST /api/v1/findings/{id}/resolve": Approver, "POST /api/v1/findings/{id}/propose": Approver,
 	"POST /api/v1/findings/{id}/reopen": Approver, "POST /api/v1/findings/{id}/assign": Approver,
@@ -43,7 +43,7 @@ var least = map[string]Role{
 	"POST /findings/{id}/reopen": Approver, "POST /findings/{id}/assign": Approver,
 	"GET /rules": Viewer, "POST /rules": Approver, "GET /rules/{id}": Viewer, "POST /rules/{id}/{action}": Approver,
 	"GET /rulesets": Viewer, "GET /rulesets/{hash}": Viewer, "POST /rulesets/{hash}/activate": Owner,
-	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver,
+	"GET /exchanges": Viewer, "GET /exchanges/{id}": Viewer, "GET /exchanges/{id}/{part}": Viewer, "GET /feedback": Viewer, "POST /feedback/{id}/retract": Approver, "POST /feedback/{id}/try-again": Approver,
 	"GET /routing": Viewer, "GET /costs": Viewer, "GET /audit": Viewer, "GET /live": Viewer, "GET /assets/{file}": public, "/": public, "GET /metrics": Viewer,
 	"GET /debug/pprof/{name}": Owner,
 }

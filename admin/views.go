@@ -312,7 +312,7 @@ func (a *Admin) pageBody(c *call) error {
 }
 
 func (a *Admin) pageFeedback(c *call) error {
-	app, p, err := c.in(append([]string{"exchange", "session", "user", "since", "bad", "text"}, list...)...)
+	app, p, err := c.in(append([]string{"exchange", "session", "user", "since", "bad", "state", "text"}, list...)...)
 	if err != nil {
 		return err
 	}
