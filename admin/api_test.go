@@ -379,7 +379,7 @@ func TestAPI_Supersede(t *testing.T) {
 	b.refused(Approver, "PATCH", "proposals/"+p.ID, map[string]any{"supersede": []string{"r_none"}}, 409, "does_not_fit")
 	c := b.browser(Approver)
 	has(t, b.page(c, "/inbox"), `name="supersede" value="`+old+`"`)
-	b.post(c, "/proposals/"+p.ID+"/edit", url.Values{"app": {"shop"}, "version": {"1"}, "supersede": {old}})
+	b.post(c, "/proposals/"+p.ID+"/edit", url.Values{"app": {"shop"}, "digest": {p.Digest}, "supersede": {old}})
 	got := b.fetch(p.ID)
 	if got.Ops[0].Kind != rules.Supersede || len(got.Conflicts) != 0 || got.Digest == p.Digest {
 		t.Fatalf("the proposal: %+v", got.Proposal)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ const maxTries = 5
 type approval struct {
 	Digest  string   `json:"digest"`
 	Version int      `json:"version"`
+	Share   *float64 `json:"share"`   // of the logged requests, as it was shown; nil: it did not matter
 	Holdout *float64 `json:"holdout"` // share of units that never get the rule, [0, 0.5]
 	Ramp    *float64 `json:"ramp"`    // start as a canary for this share of the others, (0, 1]
 	Reason  string   `json:"reason"`
@@ -50,6 +52,11 @@ func (a *Admin) approve(ctx context.Context, who person, app, id string, in appr
 	if err := a.fits(ctx, who, p); err != nil {
 		return rules.Head{}, err
 	}
+	if in.Share != nil {
+		if err := a.touchesAsShown(ctx, p, *in.Share); err != nil {
+			return rules.Head{}, err
+		}
+	}
 	return store.Approve(ctx, a.store, store.Approval{
 		App: app, Proposal: id, Digest: in.Digest, Actor: who.Name, Reason: in.Reason, Now: time.Now().UTC(),
 		Adjust: func(r *rules.Rule) {
@@ -61,6 +68,36 @@ func (a *Admin) approve(ctx context.Context, who person, app, id string, in appr
 			}
 		},
 	})
+}
+
+// How far what a proposal touches may be from what was shown: by so much, or by so
+// much of what was shown. Traffic grows while people read.
+const (
+	shareApart   = 0.02
+	shareApartOf = 0.25
+)
+
+// touchesAsShown refuses an approval of a proposal that would by now touch much
+// more or less of the traffic than the person was shown, and puts the new figures on
+// its card.
+func (a *Admin) touchesAsShown(ctx context.Context, p *store.Proposal, shown float64) error {
+	if p.Rule() == nil {
+		return nil
+	}
+	was, title := p.Touch, p.Title
+	if err := a.remeasure(ctx, p); err != nil {
+		return err
+	}
+	if math.Abs(p.Touch.Share()-shown) <= max(shareApart, shareApartOf*shown) {
+		return nil
+	}
+	if was.In != p.Touch.In || was.Of != p.Touch.Of || was.Stats != p.Touch.Stats {
+		p.Version, p.Title = p.Version+1, title
+		if err := a.store.Commit(ctx, store.Changes{App: p.App, Proposals: []*store.Proposal{p}}); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err // on a conflict the card is newer still
+		}
+	}
+	return conflict("share", fmt.Sprintf("it would now touch %s of the last %s requests, not %s as you were shown: the word statistics, the rules in force or the traffic changed. Look at it again", pct(p.Touch.Share()), count(p.Touch.Of), pct(shown)))
 }
 
 func (in *approval) validate() error {
@@ -142,10 +179,15 @@ func errUnsafe(problems []check.Problem) *Error {
 		Message: "this text must not become a rule: it " + strings.Join(parts, "; it ")}
 }
 
+// shownAs says which state of a proposal a person saw; zero fields say nothing.
+type shownAs struct {
+	version int
+	digest  string
+}
+
 // change reads a proposal that is still to be decided, lets do change it, and
 // commits it with the audit entry; it starts again when somebody was faster.
-// shown, unless 0, is the version that the person saw.
-func (a *Admin) change(ctx context.Context, app, id string, shown int, do func(*store.Proposal) (store.Audit, error)) (*store.Proposal, error) {
+func (a *Admin) change(ctx context.Context, app, id string, shown shownAs, do func(*store.Proposal) (store.Audit, error)) (*store.Proposal, error) {
 	for try := 0; ; try++ {
 		p, err := a.store.Proposal(ctx, app, id)
 		if err != nil {
@@ -154,7 +196,7 @@ func (a *Admin) change(ctx context.Context, app, id string, shown int, do func(*
 		if p.State != store.Open && p.State != store.Snoozed {
 			return nil, decided(p)
 		}
-		if shown != 0 && shown != p.Version {
+		if shown.version != 0 && shown.version != p.Version || shown.digest != "" && shown.digest != p.Digest() {
 			return nil, store.ErrStale
 		}
 		audit, err := do(p)
@@ -178,7 +220,7 @@ func (a *Admin) reject(ctx context.Context, who person, app, id, reason string) 
 	if len(reason) > store.MaxTextBytes {
 		return nil, badRequest("reason", "reason: at most 4 KiB")
 	}
-	return a.change(ctx, app, id, 0, func(p *store.Proposal) (store.Audit, error) {
+	return a.change(ctx, app, id, shownAs{}, func(p *store.Proposal) (store.Audit, error) {
 		now := time.Now().UTC()
 		p.State, p.DecidedBy, p.DecidedAt, p.Reason = store.Rejected, who.Name, now, reason
 		return store.Audit{Time: now, Actor: who.Name, Action: "reject", Reason: reason}, nil
@@ -193,7 +235,7 @@ func (a *Admin) snooze(ctx context.Context, who person, app, id string, until ti
 	if !until.After(now) || until.Sub(now) > maxSnooze {
 		return nil, badRequest("until", "until: want a time in the future, at most a year away")
 	}
-	return a.change(ctx, app, id, 0, func(p *store.Proposal) (store.Audit, error) {
+	return a.change(ctx, app, id, shownAs{}, func(p *store.Proposal) (store.Audit, error) {
 		p.State, p.Until = store.Snoozed, until.UTC()
 		return store.Audit{Time: now, Actor: who.Name, Action: "snooze", Reason: "until " + until.UTC().Format(time.RFC3339)}, nil
 	})

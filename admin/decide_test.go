@@ -159,3 +159,56 @@ func TestDecide_WhileStatisticsChange(t *testing.T) {
 	between.first = []rules.Operation{{Kind: rules.Add, Rule: &unseen}}
 	b.refused(Owner, "POST", "rulesets/"+first.Ruleset.Hash+"/activate?app=shop", map[string]string{}, 409, "conflict")
 }
+
+// What a card said it would touch binds the approval: where it would by now touch
+// much more, the approval is refused with both figures, and the card shows the new one.
+func TestDecide_ShareIsAsShown(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Link the refunds page.", "somebody asks for a refund", []string{"how do I get a refund"}, func(p *store.Proposal) {
+		p.Touch.In, p.Touch.Stats = 2, "older" // as if measured with older word statistics
+	})
+	c := b.browser(Approver)
+	page := b.page(c, "/inbox")
+	has(t, page, "data-stale", `name="share" value="2.2222`)
+	shown := p.Touch.Share()
+	says := b.refused(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest(), "share": shown}, 409, "share")
+	for _, want := range []string{"33\u00a0%", "of the last 90", "2.2\u00a0%", "Look at it again"} {
+		if !strings.Contains(says, want) {
+			t.Errorf("the refusal %q does not say %q", says, want)
+		}
+	}
+	got := b.fetch(p.ID)
+	if got.Share < 0.3 || got.Version != p.Version+1 || got.Digest != p.Digest() || got.Touch.Stats != "" || got.Title != p.Title {
+		t.Errorf("the card afterwards: %+v", got.Proposal)
+	}
+	if page = b.page(c, "/inbox"); strings.Contains(page, "data-stale") {
+		t.Error("it is still marked")
+	}
+	b.exchange("do you sell maps", "No.", nil) // a little traffic more is as it was shown
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": got.Digest, "share": got.Share}, nil)
+}
+
+// A contradiction that the learner would settle by an exception can be settled by
+// replacing the rule.
+func TestDecide_ReplaceInsteadOfSplit(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	old := b.inForce().Rules[0]
+	except := old.Clone()
+	except.Version++
+	except.Scope.Counterexamples = []string{"is it too late to return a gift"}
+	p := b.proposal("Never mention the return window.", "somebody wants to return a gift", []string{"is it too late to return a gift"}, func(p *store.Proposal) {
+		p.Ops = append(p.Ops, rules.Operation{Kind: rules.Revise, Rule: except})
+		p.Conflicts = []store.Conflict{{Rule: old.ID, Action: old.Action, Advice: "split", Reason: "one asks for what the other forbids"}}
+	})
+	var got proposalView
+	b.ok(Approver, "PATCH", "proposals/"+p.ID, map[string]any{"supersede": []string{old.ID}}, &got)
+	if len(got.Ops) != 1 || got.Ops[0].Kind != rules.Supersede || len(got.Conflicts) != 0 || len(got.Replaces) != 1 {
+		t.Fatalf("the proposal: %+v", got.Proposal)
+	}
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": got.Digest}, nil)
+	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].ID != p.Rule().ID {
+		t.Errorf("in force: %+v", set.Rules)
+	}
+}

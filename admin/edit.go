@@ -15,6 +15,7 @@ import (
 // edits are changes of a proposal's rule; nil fields stay.
 type edits struct {
 	Version     int        `json:"version"` // the one that was shown; 0 takes any
+	Digest      string     `json:"digest"`  // the same, for whom only the words matter; "" takes any
 	Action      *string    `json:"action"`
 	AppliesWhen *string    `json:"applies_when"`
 	Always      *bool      `json:"always"`
@@ -31,7 +32,7 @@ type edits struct {
 // edit changes what a proposal would put in force. Its digest and version change
 // with it, so that nobody approves it unseen.
 func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) (*store.Proposal, error) {
-	return a.change(ctx, app, id, in.Version, func(p *store.Proposal) (store.Audit, error) {
+	return a.change(ctx, app, id, shownAs{in.Version, in.Digest}, func(p *store.Proposal) (store.Audit, error) {
 		r := p.Rule()
 		if r == nil {
 			return store.Audit{}, conflict("no_rule", "this proposal has no words to edit: approve or reject it")
@@ -71,14 +72,16 @@ func (a *Admin) supersede(ctx context.Context, p *store.Proposal, ids *[]string)
 	if ids == nil {
 		return nil
 	}
-	i := slices.IndexFunc(p.Ops, func(op rules.Operation) bool { return op.Kind == rules.Add || op.Kind == rules.Supersede })
-	if i < 0 || len(p.Ops) != 1 {
+	if len(p.Ops) == 0 || p.Ops[0].Kind != rules.Add && p.Ops[0].Kind != rules.Supersede {
 		return conflict("no_rule", "only a proposal that adds one rule can replace others")
 	}
-	p.Ops[i].Kind, p.Ops[i].IDs = rules.Supersede, *ids
+	p.Ops[0].Kind, p.Ops[0].IDs = rules.Supersede, *ids
 	if len(*ids) == 0 {
-		p.Ops[i].Kind, p.Ops[i].IDs = rules.Add, nil
+		p.Ops[0].Kind, p.Ops[0].IDs = rules.Add, nil
 	}
+	p.Ops = slices.DeleteFunc(p.Ops, func(op rules.Operation) bool { // what goes is not changed first
+		return op.Kind == rules.Revise && slices.Contains(*ids, op.Rule.ID)
+	})
 	_, set, err := store.Current(ctx, a.store, p.App)
 	if err != nil {
 		return err
@@ -86,6 +89,7 @@ func (a *Admin) supersede(ctx context.Context, p *store.Proposal, ids *[]string)
 	if _, err := rules.Apply(set, p.Ops); err != nil {
 		return conflict("does_not_fit", err.Error())
 	}
+	p.Replaces = *ids
 	p.Conflicts = slices.DeleteFunc(p.Conflicts, func(c store.Conflict) bool { return slices.Contains(*ids, c.Rule) })
 	return nil
 }
@@ -195,7 +199,7 @@ func (a *Admin) tickSample(ctx context.Context, who person, app, id string, in t
 	case in.Applies == nil && !in.Clear:
 		return nil, badRequest("applies", "applies: want true or false")
 	}
-	return a.change(ctx, app, id, in.Version, func(p *store.Proposal) (store.Audit, error) {
+	return a.change(ctx, app, id, shownAs{version: in.Version}, func(p *store.Proposal) (store.Audit, error) {
 		r := p.Rule()
 		if r == nil || r.Scope.Always {
 			return store.Audit{}, conflict("no_scope", "this proposal has no learned scope that an example could change")

@@ -116,7 +116,7 @@ func TestFact_FormsAndPages(t *testing.T) {
 	}
 
 	p := b.proposal("Be kind.", "somebody wants to return something", []string{"how do I return a jacket"}, nil)
-	edit := url.Values{"app": {"shop"}, "back": {"/inbox?app=shop"}, "version": {"1"}, "applies_when": {"somebody asks"}, "action": {"Tell people that gifts are free."}}
+	edit := url.Values{"app": {"shop"}, "back": {"/inbox?app=shop"}, "digest": {p.Digest()}, "applies_when": {"somebody asks"}, "action": {"Tell people that gifts are free."}}
 	b.post(c, "/proposals/"+p.ID+"/edit", edit)
 	has(t, b.page(c, "/inbox?app=shop"), "this has the agent state a fact", `data-keep="edit" open`, ">Tell people that gifts are free.</textarea>")
 	edit.Set("source", "https://shop.example/gifts")

@@ -22,6 +22,7 @@ var pageFuncs = template.FuncMap{
 	"pct":      pct,
 	"signed":   signed,
 	"width":    func(p float64) string { return strconv.FormatFloat(100*min(1, max(0, p)), 'f', 2, 64) },
+	"percent":  func(p float64) string { return strconv.FormatFloat(100*p, 'f', -1, 64) },
 	"f64":      func(p float32) float64 { return float64(p) },
 	"count":    count,
 	"plural":   plural,

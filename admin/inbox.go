@@ -28,6 +28,7 @@ type card struct {
 	Kind     string
 	Digest   string
 	Share    float64
+	Stale    bool // its share was measured with other word statistics than those in force
 	Decides  bool
 	CanAsk   bool
 	Back     string // where its forms return to
@@ -125,6 +126,7 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		mark(k.Touch.Near, k.Rule)
 		k.Touch.Inside, k.Touch.Near = unlikeFirst(k.Touch.Inside), unlikeFirst(k.Touch.Near)
 		k.Before = set.Rule(k.Rule.ID)
+		k.Stale = k.Decides && k.Touch.Of > 0 && k.Touch.Stats != set.Stats
 	}
 	return k
 }
@@ -187,6 +189,9 @@ func (a *Admin) doApprove(c *call) error {
 		return err
 	}
 	if in.Ramp, err = c.percent("ramp"); err != nil {
+		return err
+	}
+	if in.Share, err = c.percent("share"); err != nil {
 		return err
 	}
 	head, err := a.approve(c.r.Context(), c.who, app, c.id(), in)
@@ -255,8 +260,8 @@ func (a *Admin) doEdit(c *call) error {
 // edits reads the form of a card's editor, or of the button that lets the rule
 // replace one that it contradicts.
 func (c *call) edits() (in edits, err error) {
-	if in.Version, err = strconv.Atoi(c.field("version")); err != nil {
-		return in, badRequest("version", "the form does not say which version was shown")
+	if in.Digest = c.field("digest"); in.Digest == "" {
+		return in, badRequest("digest", "the form does not say what was shown")
 	}
 	if id := c.field("supersede"); id != "" {
 		in.Supersede = &[]string{id}

@@ -21,7 +21,9 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 			p.Conflicts = append(p.Conflicts, c)
 		}
 	}
-	p.Ops = shape(p.Ops[0], p.Conflicts, s.set)
+	p.Replaces = slices.DeleteFunc(slices.Clone(p.Replaces), func(id string) bool { return s.set.Rule(id) == nil })
+	p.Conflicts = slices.DeleteFunc(p.Conflicts, func(c store.Conflict) bool { return slices.Contains(p.Replaces, c.Rule) })
+	p.Ops = shape(p.Ops[0], settled(p.Conflicts, p.Replaces), s.set)
 	p.Problems = Problems(r, s.policy.Domains)
 	p.Opposed = opposed(p, s.open)
 	p.Title, p.Tokens = title(p.Ops[0].Kind, r), rules.Tokens(r)
@@ -33,6 +35,16 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 	p.Touch = t
 	s.put(p)
 	return nil
+}
+
+// settled is conflicts with those that a person settled, by letting the proposal
+// replace the rule.
+func settled(conflicts []store.Conflict, replaces []string) []store.Conflict {
+	out := slices.Clone(conflicts)
+	for _, id := range replaces {
+		out = append(out, store.Conflict{Rule: id, Advice: "supersede"})
+	}
+	return out
 }
 
 // touch measures what operations would touch. The logged requests are read at

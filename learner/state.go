@@ -26,12 +26,13 @@ type appState struct {
 	ratings int       // how many were, in this process
 	watched map[string]*watched
 
-	watching bool         // effects are being read
-	looks    chan []sight // what was read; holds one
-	next     int          // index of the rule whose turn to be watched it is
-	seenAt   time.Time
-	expired  time.Time // when proposals were last looked through for old ones
-	settled  bool      // no open proposal waits for the policy's approval, as far as is known
+	watching   bool         // effects are being read
+	looks      chan []sight // what was read; holds one
+	next       int          // index of the rule whose turn to be watched it is
+	seenAt     time.Time
+	expired    time.Time // when proposals were last looked through for old ones
+	unmeasured bool      // some open proposals may show what is no longer so
+	settled    bool      // no open proposal waits for the policy's approval, as far as is known
 
 	logged     []*store.Exchange // newest requests of loggedStep, for what proposals touch
 	loggedStep string

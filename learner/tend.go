@@ -41,6 +41,7 @@ func (l *Learner) tend(ctx context.Context) {
 			a.seenAt = now
 			l.fail(ctx, name, "watch rules", l.watch(ctx, name))
 		}
+		l.fail(ctx, name, "measure proposals again", l.remeasure(ctx, name))
 		if due(a.expired, now, expireEvery) {
 			a.expired = now
 			l.fail(ctx, name, "expire proposals", l.expire(ctx, name))
@@ -62,6 +63,8 @@ func (l *Learner) tend(ctx context.Context) {
 			l.fail(ctx, name, "rebase proposals", l.rebase(ctx, name))
 			l.fail(ctx, name, "generalize", l.generalize(ctx, name))
 		}
+		a.unmeasured = true
+		l.fail(ctx, name, "measure proposals again", l.remeasure(ctx, name))
 		l.fail(ctx, name, "word statistics", l.refresh(ctx, name))
 	}
 }

@@ -42,6 +42,7 @@ type Proposal struct {
 	Tokens    int             `json:"tokens,omitempty"` // added to a prompt in scope, bytes/4
 	Problems  []check.Problem `json:"problems,omitempty"`
 	Conflicts []Conflict      `json:"conflicts,omitempty"`
+	Replaces  []string        `json:"replaces,omitempty"` // rules that a person has it replace, whatever the learner advises
 	Routing   *RoutingCase    `json:"routing,omitempty"`
 
 	DecidedBy string    `json:"decided_by,omitempty"`
@@ -70,6 +71,7 @@ type Touch struct {
 	Weekly float64  `json:"weekly"` // In as a rate: requests in scope a week, over the time that Of took, at least a day
 	Inside []Sample `json:"inside"` // up to ten in scope, from the surest to the least sure; of a rule in force first those that it did not touch
 	Near   []Sample `json:"near"`   // up to ten just outside, nearest first
+	Stats  string   `json:"stats,omitempty"` // hash of the word statistics that it was measured with
 }
 
 // Share is In/Of, 0 when nothing was looked at.

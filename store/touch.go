@@ -100,7 +100,7 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 	if rule == nil {
 		return Touch{}, nil
 	}
-	id := rule.ID
+	id, with := rule.ID, set.Stats
 	before, err := compileBefore(set, ops, stats)
 	if err != nil {
 		return Touch{}, err
@@ -128,7 +128,7 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 		return Touch{}, err
 	}
 	low = low.WithThreshold(nearLeast)
-	t := Touch{Of: len(xs)}
+	t := Touch{Of: len(xs), Stats: with}
 	var decide rules.Buffer
 	var buf match.Buffer
 	var was []Sample // in scope of the version in force, too

@@ -1,0 +1,71 @@
+package learner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"heed/rules"
+	"heed/store"
+)
+
+// remeasuredOnce is how many proposals are measured again before the learner looks
+// for feedback: as many as a person sees unfolded. It takes tens of milliseconds each.
+const remeasuredOnce = 10
+
+// remeasure brings open proposals up to date that show what is no longer so: what
+// they would touch by word statistics of before, or a contradiction with what was
+// decided meanwhile. Those that a person sees first come first.
+func (l *Learner) remeasure(ctx context.Context, app string) error {
+	a := l.app(app)
+	if !a.unmeasured {
+		return nil
+	}
+	s, err := l.load(ctx, app)
+	if err != nil {
+		return err
+	}
+	old := slices.DeleteFunc(slices.Clone(s.open), func(p *store.Proposal) bool { return !outdated(p, s.set, s.open) })
+	slices.SortStableFunc(old, func(p, q *store.Proposal) int { return cmp.Compare(q.Mended(), p.Mended()) })
+	a.unmeasured = len(old) > remeasuredOnce
+	for _, p := range old[:min(len(old), remeasuredOnce)] {
+		next := cloneProposal(p)
+		if err := l.finish(ctx, s, next); err != nil {
+			return err
+		}
+		if next.Digest() == p.Digest() {
+			next.Title = p.Title // it may say more than finish knows
+		}
+		next.Updated = p.Updated // people sort by what was said
+	}
+	if len(s.order) == 0 {
+		return nil
+	}
+	err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+	if errors.Is(err, store.ErrConflict) {
+		a.unmeasured = true // somebody changed one: look again
+		return nil
+	}
+	return err
+}
+
+// outdated says whether an open proposal shows what is no longer so: its share was
+// measured with other word statistics than the set's, or what it contradicts is
+// neither in force nor open any more.
+func outdated(p *store.Proposal, set *rules.Set, open []*store.Proposal) bool {
+	if p.Rule() == nil || len(p.Ops) == 0 {
+		return false
+	}
+	switch p.Ops[0].Kind {
+	case rules.Add, rules.Supersede, rules.Revise, rules.Merge:
+	default:
+		return false
+	}
+	return p.Touch.Stats != set.Stats || slices.ContainsFunc(p.Conflicts, func(c store.Conflict) bool {
+		if c.Rule != "" {
+			return set.Rule(c.Rule) == nil
+		}
+		return !slices.ContainsFunc(open, func(o *store.Proposal) bool { return o.ID == c.Proposal })
+	})
+}
