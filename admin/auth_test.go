@@ -24,6 +24,7 @@ var least = map[string]Role{
 	"GET /api/v1/feedback": Viewer, "GET /api/v1/feedback/{id}": Viewer, "POST /api/v1/feedback/{id}/retract": Approver, "POST /api/v1/feedback/{id}/try-again": Approver,
 	"GET /api/v1/findings": Viewer, "GET /api/v1/findings/{id}": Viewer,
 	"POST /api/v1/findings/{id}/resolve": Approver, "POST /api/v1/findings/{id}/propose": Approver,
+	"GET /api/v1/replay":                Viewer,
 	"POST /api/v1/findings/{id}/reopen": Approver, "POST /api/v1/findings/{id}/assign": Approver,
 	"GET /api/v1/proposals": Viewer, "GET /api/v1/proposals/{id}": Viewer, "POST /api/v1/proposals/{id}": Approver,
 	"PATCH /api/v1/proposals/{id}": Approver, "POST /api/v1/proposals/{id}/approve": Approver,

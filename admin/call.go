@@ -97,14 +97,17 @@ func (p *params) bool(name string) bool {
 }
 
 // limit is the page's size: 1 to store.MaxPage.
-func (p *params) limit() int {
-	s := p.v.Get("limit")
+func (p *params) limit() int { return p.number("limit", store.DefaultPage, store.MaxPage) }
+
+// number is a number from 1 to most, otherwise where none is given.
+func (p *params) number(name string, otherwise, most int) int {
+	s := p.v.Get(name)
 	if s == "" {
-		return store.DefaultPage
+		return otherwise
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > store.MaxPage {
-		p.fail("limit", fmt.Sprintf("limit is %q: want a number from 1 to %d", clip(s, 30), store.MaxPage))
+	if err != nil || n < 1 || n > most {
+		p.fail(name, fmt.Sprintf("%s is %q: want a number from 1 to %d", name, clip(s, 30), most))
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"heed/store"
@@ -31,6 +32,15 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func badRequest(param, message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: message, Param: param}
+}
+
+func notFound(format string, args ...any) *Error {
+	for i := range args {
+		if s, ok := args[i].(string); ok {
+			args[i] = clip(s, 60)
+		}
+	}
+	return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf(format, args...)}
 }
 
 func conflict(code, message string) *Error {

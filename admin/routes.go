@@ -52,6 +52,7 @@ func (a *Admin) routes() []route {
 		post("proposals/{id}/snooze", Approver, a.apiSnooze),
 		post("proposals/{id}/ticks", Approver, a.apiTick),
 		post("proposals/{id}/compare", Approver, a.apiCompare),
+		get("replay", Viewer, a.apiReplay),
 		get("rules", Viewer, a.apiRules),
 		get("rules/{id}", Viewer, a.apiRule),
 		get("rules/{id}/effect", Viewer, a.apiEffect),

@@ -272,6 +272,7 @@ type rollBack struct {
 	Changed []rules.Rule // would be in another version: that of the old set
 	Same    []rules.Rule
 	Routing bool // the shares differ
+	Replay  *replay
 }
 
 func (a *Admin) rollBackTo(ctx context.Context, app, hash string) (*rollBack, error) {

@@ -182,6 +182,11 @@ func (a *Admin) pageRuleset(c *call) error {
 	if err != nil {
 		return err
 	}
+	if in.Head.Hash != in.Now.Hash {
+		if in.Replay, err = a.replaySet(c.r.Context(), app, in.Head.Hash, store.DefaultTouch); err != nil {
+			return err
+		}
+	}
 	return c.show("ruleset", "Rule set", "rulesets", app, in)
 }
 

@@ -33,7 +33,7 @@ type cli struct {
 	Rules    rulesCmd    `cmd:"" help:"Rules and proposals of a running Heed."`
 	Why      whyCmd      `cmd:"" help:"Say what Heed did with one exchange, and who wanted it so."`
 	Effect   effectCmd   `cmd:"" help:"Say what a rule did so far: with it against without, with intervals."`
-	Replay   replayCmd   `cmd:"" help:"Take the logged decisions again and compare."`
+	Replay   replayCmd   `cmd:"" help:"What a proposal or rule set would decide otherwise on logged traffic; without one, take the logged decisions again and compare."`
 	Import   importCmd   `cmd:"" help:"Read exchanges and feedback from JSON lines into the store (Heed must not be running on it)."`
 	Export   exportCmd   `cmd:"" help:"Write exchanges and feedback as JSON lines."`
 	Audit    auditCmd    `cmd:"" help:"The audit trail of a running Heed."`

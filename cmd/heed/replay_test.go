@@ -101,6 +101,59 @@ func TestReplay_RowsReproduceTheInjectedBytes(t *testing.T) {
 	sameBytes(t, filepath.Join(p.dir, "data"), m.Requests())
 }
 
+// heed replay asks what a proposal, or an older rule set, would decide otherwise: the
+// share touched, which rules newly apply and no longer do, examples. It exits with 1
+// above --max-share and on a target that is not there.
+func TestReplay_ProposalAndSet(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	p := start(t, config(t, t.TempDir(), upstream, ""))
+	returns := simulate.Questions("returns")
+	for i, q := range slices.Concat(simulate.Questions("shipping"), returns) {
+		p.converse(fmt.Sprint("before-", i), q)
+	}
+	proposal := p.complainAbout(returns[0], `Please always mention the "free label".`, false)
+	run := func(exit int, says []string, args ...string) {
+		t.Helper()
+		code, out := p.command(append([]string{"replay", "--app", "shop"}, args...)...)
+		if code != exit {
+			t.Errorf("replay %v: exit code %d, want %d: %s", args, code, exit, out)
+		}
+		for _, want := range says {
+			if !strings.Contains(out, want) {
+				t.Errorf("replay %v does not say %q:\n%s", args, want, out)
+			}
+		}
+	}
+	run(0, []string{"proposal " + proposal.ID, "free label", "against ", "would get other rules (", "newly in scope", returns[0]}, proposal.ID)
+	run(0, []string{`"touched":`, `"newly":`}, "--json", proposal.ID)
+	run(1, []string{"more than --max-share 1.0 %"}, "--max-share", "0.01", proposal.ID)
+	run(0, nil, "--max-share", "0.9", proposal.ID)
+	p.approve(proposal)
+	run(1, []string{"is approved and does not fit"}, proposal.ID)
+	heads := func() []store.HeadRecord {
+		t.Helper()
+		var all page[store.HeadRecord]
+		if err := p.api().call(context.Background(), http.MethodGet, "rulesets", appQuery("shop"), nil, &all); err != nil {
+			t.Fatal(err)
+		}
+		return all.Items
+	}
+	run(0, []string{"would get other rules ("}, fmt.Sprint(heads()[0].Head.Epoch))
+	if code, out := p.command("rules", "--app", "shop", "retire", proposal.Rule().ID); code != 0 {
+		t.Fatalf("retire: %s", out)
+	}
+	all := heads()
+	i := slices.IndexFunc(all, func(h store.HeadRecord) bool { return h.Rules == 1 })
+	run(0, []string{"newly in scope", "free label"}, all[i].Head.Hash[:8])
+	run(1, []string{`no rule set "nothing"`}, "nothing")
+	run(1, []string{`no proposal "not-there"`}, "not-there")
+	run(1, []string{"--limit 0"}, "--limit", "0", proposal.ID)
+	run(1, []string{"--max-share 2"}, "--max-share", "2", proposal.ID)
+	run(1, []string{"go with a proposal or a rule set"}, "--json")
+	run(2, nil, "--max-share", "much", proposal.ID)
+	run(2, nil, proposal.ID, "another")
+}
+
 // sameBytes takes every decision again and compares the request that follows from
 // it with what the upstream got, in the order of asking.
 func sameBytes(t *testing.T, data string, sent []simulate.Request) {

@@ -52,13 +52,33 @@ func viewMessages(x *store.Exchange) []wire.Message { return wire.View(x.API, x.
 
 // replayCmd is `heed replay`.
 type replayCmd struct {
-	App   string `help:"The app; default: the only one there is."`
-	Limit int    `help:"How many of the newest exchanges." default:"1000"`
+	App      string   `help:"The app; default: the only one there is."`
+	Limit    int      `help:"How many of the newest exchanges." default:"1000"`
+	MaxShare *float64 `help:"Exit with 1 if more than this share of the requests, between 0 and 1, would get other rules." placeholder:"SHARE"`
+	JSON     bool     `name:"json" help:"As JSON."`
+	Target   string   `arg:"" optional:"" help:"A proposal's id, or a rule set's hash or epoch: what would it decide otherwise than the rules in force? Asks the running Heed. Without one, every logged decision is taken again from the store and compared; Heed must not be running on it."`
 }
 
-// Run takes the decision of every logged exchange again from its row and the set
-// that it names, and compares it with what was logged.
+// Run replays the target, or takes the decision of every logged exchange again from
+// its row and the set that it names and compares it with what was logged.
 func (cmd replayCmd) Run(e *env) error {
+	if cmd.Limit < 1 || cmd.Target != "" && cmd.Limit > store.MaxTouch {
+		return fmt.Errorf("--limit %d: want 1 or more, and at most %d with a proposal or rule set", cmd.Limit, store.MaxTouch)
+	}
+	if cmd.MaxShare != nil && !(*cmd.MaxShare >= 0 && *cmd.MaxShare <= 1) {
+		return fmt.Errorf("--max-share %v: want a share between 0 and 1", *cmd.MaxShare)
+	}
+	if cmd.Target != "" {
+		return cmd.against(e)
+	}
+	if cmd.MaxShare != nil || cmd.JSON {
+		return errors.New("--max-share and --json go with a proposal or a rule set")
+	}
+	return cmd.again(e)
+}
+
+// again takes every logged decision again.
+func (cmd replayCmd) again(e *env) error {
 	c, err := e.load()
 	if err != nil {
 		return err
