@@ -168,6 +168,20 @@ func TestAPI_Ticks(t *testing.T) {
 	}
 }
 
+// A tick on a turn of a conversation means that turn, not the newest.
+func TestAPI_TickOfATurn(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	x := b.exchange("where is my parcel", "On its way.", func(x *store.Exchange) {
+		x.Facts.Queries = []string{"how do I get a refund for order 777", x.Query}
+	})
+	p := b.proposal("Mention the return window.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	b.post(b.browser(Approver), "/proposals/"+p.ID+"/tick", url.Values{"app": {"shop"}, "exchange": {x.ID}, "query": {x.Facts.Queries[0]}, "applies": {"false"}})
+	if got := b.fetch(p.ID).Rule().Scope.Counterexamples; len(got) != 1 || got[0] != x.Facts.Queries[0] {
+		t.Errorf("the tick taught %q", got)
+	}
+}
+
 // A finding becomes a proposal in the admin's words, with its evidence.
 func TestAPI_FindingToRule(t *testing.T) {
 	b := start(t, nil)

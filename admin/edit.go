@@ -171,8 +171,8 @@ func ruleText(r *rules.Rule) string {
 	return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- "))
 }
 
-// tick says that a proposal applies, or not, to a request: a logged one, or one in
-// words. Clear takes an earlier tick back.
+// tick says that a proposal applies, or not, to a request: a logged one (with a Query
+// too, the turn of its conversation that is meant), or one in words. Clear takes an earlier tick back.
 type tick struct {
 	Version  int    `json:"version"`
 	Exchange string `json:"exchange"`
@@ -184,7 +184,7 @@ type tick struct {
 // tickSample refits the proposal's scope with one more example or counterexample.
 func (a *Admin) tickSample(ctx context.Context, who person, app, id string, in tick) (*store.Proposal, error) {
 	query := strings.TrimSpace(in.Query)
-	if in.Exchange != "" {
+	if in.Exchange != "" && query == "" {
 		x, err := a.store.Exchange(ctx, app, in.Exchange)
 		if err != nil {
 			return nil, err

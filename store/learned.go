@@ -66,11 +66,11 @@ type Evidence struct {
 
 // Touch is what a proposal would have touched of the app's logged traffic.
 type Touch struct {
-	Of     int      `json:"of"`     // requests looked at: the newest of the step with a query
-	In     int      `json:"in"`     // of these, in scope
-	Weekly float64  `json:"weekly"` // In as a rate: requests in scope a week, over the time that Of took, at least a day
-	Inside []Sample `json:"inside"` // up to ten in scope, from the surest to the least sure; of a rule in force first those that it did not touch
-	Near   []Sample `json:"near"`   // up to ten just outside, nearest first
+	Of     int      `json:"of"`              // requests looked at: the newest of the step with a query
+	In     int      `json:"in"`              // of these, in scope
+	Weekly float64  `json:"weekly"`          // In as a rate: requests in scope a week, over the time that Of took, at least a day
+	Inside []Sample `json:"inside"`          // up to ten in scope, from the surest to the least sure; of a rule in force first those that it did not touch
+	Near   []Sample `json:"near"`            // up to ten just outside, nearest first
 	Stats  string   `json:"stats,omitempty"` // hash of the word statistics that it was measured with
 }
 

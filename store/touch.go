@@ -140,6 +140,10 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 		if i := slices.IndexFunc(d.Rules, same); i >= 0 {
 			t.In++
 			s := Sample{Exchange: x.ID, Query: x.Query, P: d.Rules[i].Score}
+			if len(f.Queries) > 1 { // of a conversation, the turn that brought the rule
+				only := func(rule int) bool { return set.Rules[rule].ID == id }
+				s.Query = likeliest(low, f.Queries, only, &buf, x.Query)
+			}
 			if before != nil && slices.ContainsFunc(before.Decide(&f, &decide).Rules, same) {
 				was = append(was, s)
 			} else {
@@ -157,6 +161,20 @@ func TouchIn(set *rules.Set, ops []rules.Operation, stats *match.Stats, xs []*Ex
 	t.Inside = append(t.Inside, spread(was, touchSamples-len(t.Inside))...)
 	t.Weekly = weekly(t.In, xs)
 	return t, nil
+}
+
+// likeliest is the query that the rule applies to most probably; otherwise where it
+// applies to none.
+func likeliest(ix *match.Index, queries []string, only func(int) bool, buf *match.Buffer, otherwise string) string {
+	best := float32(0)
+	for _, q := range queries[max(0, len(queries)-rules.MaxTurns):] {
+		for _, h := range ix.Match(q, only, buf) {
+			if h.P > best {
+				best, otherwise = h.P, q
+			}
+		}
+	}
+	return otherwise
 }
 
 // compileBefore compiles the set in which operations revise their rule; nil where

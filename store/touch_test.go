@@ -67,3 +67,19 @@ func TestTouchIn_Revise(t *testing.T) {
 		t.Errorf("%d in scope, shown %q; want what is new first", got.In, shown)
 	}
 }
+
+// Of a conversation the card shows the turn that brings the rule, not the newest,
+// which may be about something else: ticking that would teach the wrong thing.
+func TestTouchIn_TurnOfAConversation(t *testing.T) {
+	xs := logged("how do I get a refund for order 1", "where is my parcel", "do you sell maps")
+	xs[1].Facts.Queries = []string{"how do I get a refund for order 7", "where is my parcel"}
+	r := &rules.Rule{ID: "r_a", Version: 1, App: "shop", State: rules.Active, Action: "Be kind.", Scope: rules.Scope{AppliesWhen: "refunds", Examples: []string{xs[0].Query}}}
+	got, shown := shownInside(t, &rules.Set{App: "shop"}, rules.Operation{Kind: rules.Add, Rule: r}, xs)
+	if got.In != 2 || len(shown) != 2 || !slices.Contains(shown, "how do I get a refund for order 7") {
+		t.Errorf("%d in scope, shown %q; want the turns about refunds", got.In, shown)
+	}
+	r.Scope = rules.Scope{Always: true}
+	if _, shown = shownInside(t, &rules.Set{App: "shop"}, rules.Operation{Kind: rules.Add, Rule: r}, xs); !slices.Contains(shown, "where is my parcel") {
+		t.Errorf("always, shown %q; want the newest turns", shown)
+	}
+}
