@@ -33,6 +33,7 @@ type card struct {
 	CanAsk   bool
 	Back     string // where its forms return to
 	Compared []compared
+	Mates    []mate     // what it can be merged with
 	Kept     url.Values // the editor's fields, when they were refused just now
 }
 
@@ -94,6 +95,10 @@ func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, e
 	for _, p := range ps {
 		out = append(out, a.card(c, p, set, "/inbox?app="+app))
 	}
+	proposals, inForce := matesOf(ps, set)
+	for i := range out {
+		out[i].offer(proposals, inForce)
+	}
 	return out, nil
 }
 
@@ -129,6 +134,18 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		k.Stale = k.Decides && k.Touch.Of > 0 && k.Touch.Stats != set.Stats
 	}
 	return k
+}
+
+// offer lists what the card's proposal can be merged with.
+func (k *card) offer(proposals, inForce []mate) {
+	if !k.Decides || !forNewRule(k.Proposal) {
+		return
+	}
+	for _, m := range slices.Concat(proposals, inForce) {
+		if m.ID != k.ID {
+			k.Mates = append(k.Mates, m)
+		}
+	}
 }
 
 // Resumes says whether approving brings back a rule that was paused.
@@ -172,6 +189,11 @@ func (a *Admin) showProposal(c *call, app string, answers []compared) error {
 	}
 	k := a.card(c, p, set, "/proposals/"+p.ID+"?app="+app)
 	k.Compared = answers
+	open, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: store.Open, Limit: maxMates})
+	if err != nil {
+		return err
+	}
+	k.offer(matesOf(open, set))
 	history, _, err := a.store.Audits(c.r.Context(), store.AuditFilter{App: app, Target: p.ID, Limit: 100})
 	if err != nil {
 		return err

@@ -82,15 +82,7 @@ func evidenceOf(f *store.Feedback, link *store.Link) store.Evidence {
 	return e
 }
 
-// people counts the distinct people behind the evidence; unknown ones count as
-// one.
-func people(evidence []store.Evidence) int {
-	seen := map[string]bool{}
-	for _, e := range evidence {
-		seen[e.User] = true
-	}
-	return len(seen)
-}
+func people(evidence []store.Evidence) int { return store.People(evidence) }
 
 // title is the proposal's one line for people.
 func title(kind rules.Kind, r *rules.Rule) string {

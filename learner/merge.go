@@ -153,7 +153,7 @@ func Same(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []int {
 		if o == nil || !sameHard(&rule.Scope.Hard, &o.Scope.Hard) || rule.Scope.Always != o.Scope.Always {
 			continue
 		}
-		like := check.SameAction(rule.Action, o.Action)
+		like := sameWish(rule, o)
 		switch {
 		case like < sameAction:
 		case like >= nearlySame && specific(rule) && specific(o) && (derived(rule.Scope.AppliesWhen) || derived(o.Scope.AppliesWhen)):
@@ -171,6 +171,19 @@ func Same(rule *rules.Rule, others []*rules.Rule, stats *match.Stats) []int {
 	}
 	slices.Sort(same)
 	return same
+}
+
+// sameWish is check.SameAction of the two rules' actions, or of the wordings that a
+// person judged to mean the same.
+func sameWish(a, b *rules.Rule) float64 {
+	best := check.SameAction(a.Action, b.Action)
+	for _, w := range a.Wordings {
+		best = max(best, check.SameAction(w, b.Action))
+	}
+	for _, w := range b.Wordings {
+		best = max(best, check.SameAction(a.Action, w))
+	}
+	return best
 }
 
 func specific(r *rules.Rule) bool {

@@ -175,6 +175,7 @@ func (l *Learner) refit(ctx context.Context, s *state, p *store.Proposal) error 
 		old = s.set.Rule(r.ID)
 		base := old.Clone()
 		base.Version++
+		base.Wordings = r.Wordings // a person joined them
 		support(base, next.Evidence, old.Scope.Examples, s.known)
 		next.Ops[0].Rule = base
 	}

@@ -31,6 +31,7 @@ const (
 	MaxExamples         = 200   // examples plus counterexamples of one rule
 	MaxExampleBytes     = 1500  // one example, as long as a matched query may be
 	MaxSourceRunes      = 500   // where a fact stands
+	MaxWordings         = 20    // other wordings of one rule
 	MaxRules            = 10000 // rules of one set
 )
 
@@ -65,6 +66,7 @@ type Rule struct {
 	Holdout    float64      `json:"holdout"`             // share of in-scope units that never get it, [0, 0.5]
 	Ramp       float64      `json:"ramp,omitempty"`      // canary only: share of the other units that get it, (0, 1]
 	Origin     string       `json:"origin,omitempty"`    // feedback, admin, import
+	Wordings   []string     `json:"wordings,omitempty"`  // how else people said Action, as a person judged; never injected
 	Fact       *Fact        `json:"fact,omitempty"`      // of a rule that has the agent assert something (check.Claims)
 }
 
@@ -158,6 +160,14 @@ func (r *Rule) Validate() error {
 	if r.Fact != nil {
 		errs = append(errs, r.Fact.validate(r.ValidTo)...)
 	}
+	if len(r.Wordings) > MaxWordings {
+		bad("more than %d wordings", MaxWordings)
+	}
+	for _, w := range r.Wordings {
+		if utf8.RuneCountInString(w) > MaxActionRunes {
+			bad("a wording has more than %d characters", MaxActionRunes)
+		}
+	}
 	errs = append(errs, r.Scope.validate()...)
 	for i, c := range r.Checks {
 		if err := c.Validate(); err != nil {
@@ -210,6 +220,7 @@ func (r *Rule) Clone() *Rule {
 	c.Checks = slices.Clone(r.Checks)
 	c.Sources = slices.Clone(r.Sources)
 	c.Authors = slices.Clone(r.Authors)
+	c.Wordings = slices.Clone(r.Wordings)
 	if r.Fact != nil {
 		fact := *r.Fact
 		c.Fact = &fact

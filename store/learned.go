@@ -64,6 +64,15 @@ type Evidence struct {
 	Correction string    `json:"correction,omitempty"`
 }
 
+// People counts the distinct people behind the evidence; unknown ones count as one.
+func People(evidence []Evidence) int {
+	seen := map[string]bool{}
+	for _, e := range evidence {
+		seen[e.User] = true
+	}
+	return len(seen)
+}
+
 // Touch is what a proposal would have touched of the app's logged traffic.
 type Touch struct {
 	Of     int      `json:"of"`              // requests looked at: the newest of the step with a query

@@ -23,6 +23,7 @@ function load(method, url, body, marked) {
 function dirty(el) {
   const at = document.activeElement;
   if (at && el.contains(at) && at.matches("input, textarea, select")) return true;
+  for (const s of el.querySelectorAll("select")) if (s.selectedIndex > 0 && !s.options[s.selectedIndex].defaultSelected) return true;
   for (const f of el.querySelectorAll("textarea, input:not([type=hidden])")) {
     if (f.type === "checkbox" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue) return true;
   }
