@@ -92,6 +92,7 @@ type former struct {
 // compileClause tries the forms in order, on the clause without its adverbs.
 func compileClause(clause string) (Spec, bool) {
 	c := strings.Join(strings.Fields(strings.ReplaceAll(clause, "’", "'")), " ")
+	c = translated(leadForeign.ReplaceAllString(c, ""))
 	c = leadWords.ReplaceAllString(c, "")
 	c = useNo.ReplaceAllString(c, "do not $1 ")
 	negative := false
@@ -112,7 +113,9 @@ func compileClause(clause string) (Spec, bool) {
 
 var (
 	leadWords = regexp.MustCompile(`(?i)^((please|always|also|and|then|just|kindly|only|make sure to|be sure to|remember to|ensure to|ensure you|make sure you|try to) )+`)
-	negation  = regexp.MustCompile(`(?i)^(do not|don't|dont|never|must not|avoid|stop|refrain from|without|no longer|under no circumstances) (ever )?`)
+	// leadForeign are adverbs that change nothing in the languages of translations.
+	leadForeign = regexp.MustCompile(`(?i)^(?:(?:bitte|immer|s'il vous plaît|toujours|por favor|siempre),? )+`)
+	negation    = regexp.MustCompile(`(?i)^(do not|don't|dont|never|must not|avoid|stop|refrain from|without|no longer|under no circumstances) (ever )?`)
 )
 
 var useNo = regexp.MustCompile(`(?i)^(use|write|include|add|give) no `)

@@ -34,6 +34,9 @@ func SameAction(a, b string) float64 {
 	if s, ok := sameSpec(sa, sb); ok {
 		return s
 	}
+	if len(sa) > 0 && sameSpecs(sa, sb) && Checkable(a) && Checkable(b) {
+		return 1 // whatever the language: all that they do is in their checks
+	}
 	x, y := gist(a), gist(b)
 	if x.negative != y.negative || !maps.Equal(x.numbers, y.numbers) || !x.replaceSame(y) {
 		return 0
@@ -75,6 +78,13 @@ func sameSpec(a, b []Spec) (float64, bool) {
 		return 1, true
 	}
 	return 0, true
+}
+
+// sameSpecs says whether two lists of checks are the same, in this order.
+func sameSpecs(a, b []Spec) bool {
+	return slices.EqualFunc(a, b, func(x, y Spec) bool {
+		return x.Kind == y.Kind && x.N == y.N && x.Not == y.Not && slices.EqualFunc(x.Args, y.Args, func(p, q string) bool { return bare(p) == bare(q) })
+	})
 }
 
 // literally compares an action of one quotation at an edge of the answer with
