@@ -56,3 +56,26 @@ func TestOutlived(t *testing.T) {
 		}
 	}
 }
+
+// A snoozed proposal waits as long as the person said and is then open again, for
+// every list; what it says stays, and so does what an approval binds.
+func TestLearner_SnoozedComesBack(t *testing.T) {
+	b := newBench(t)
+	b.say(b.exchange("how do i return my shoes"), "u1", "Mention the 30 day return window")
+	b.work()
+	p := b.one()
+	digest := p.Digest()
+	p.State, p.Until, p.Version = store.Snoozed, b.now.Add(ProposalLife+24*time.Hour), p.Version+1
+	if err := b.store.Commit(b.ctx, store.Changes{App: "shop", Proposals: []*store.Proposal{p}}); err != nil {
+		t.Fatal(err)
+	}
+	b.l.tend(b.ctx)
+	if n := len(b.proposals(store.Open)); n != 0 {
+		t.Fatalf("%d open proposals before its time", n)
+	}
+	b.now = b.now.Add(ProposalLife + 24*time.Hour)
+	b.l.tend(b.ctx)
+	if p = b.one(); p.State != store.Open || p.Digest() != digest {
+		t.Errorf("it is %s until %v", p.State, p.Until)
+	}
+}

@@ -31,6 +31,7 @@ type appState struct {
 	next       int          // index of the rule whose turn to be watched it is
 	seenAt     time.Time
 	expired    time.Time // when proposals were last looked through for old ones
+	woken      time.Time // when snoozed proposals were last looked through
 	unmeasured bool      // some open proposals may show what is no longer so
 	settled    bool      // no open proposal waits for the policy's approval, as far as is known
 

@@ -42,6 +42,10 @@ func (l *Learner) tend(ctx context.Context) {
 			l.fail(ctx, name, "watch rules", l.watch(ctx, name))
 		}
 		l.fail(ctx, name, "measure proposals again", l.remeasure(ctx, name))
+		if due(a.woken, now, wakeEvery) {
+			a.woken = now
+			l.fail(ctx, name, "wake proposals", l.wake(ctx, name))
+		}
 		if due(a.expired, now, expireEvery) {
 			a.expired = now
 			l.fail(ctx, name, "expire proposals", l.expire(ctx, name))

@@ -215,6 +215,7 @@ document.addEventListener("keydown", (e) => {
     case "e": open(card, "edit"); break;
     case "r": open(card, "reject"); break;
     case "s": open(card, "snooze"); break;
+    case "m": open(card, "merge"); break;
     default: return;
   }
   e.preventDefault();
