@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"heed/store"
+	"heed/store/storetest"
 )
 
 // What the learner gave up is listed with the reason and how often it was tried;
@@ -59,9 +60,8 @@ func TestFeedback_PutAsideAndTriedAgain(t *testing.T) {
 	if text := b.page(c, resp.Header.Get("Location")); !strings.Contains(text, "The learner tries it again.") || strings.Contains(text, "out of memory") {
 		t.Errorf("the page afterwards:\n%s", text)
 	}
-	ps, err := b.store.Pending(t.Context(), "w", 10)
-	if err != nil || len(ps) != 2 {
-		t.Errorf("pending %+v %v, want the two records", ps, err)
+	if ps := storetest.Pending(t, b.store, "shop", 10); len(ps) != 2 {
+		t.Errorf("pending %+v, want the two records", ps)
 	}
 	as, _, err := b.store.Audits(t.Context(), store.AuditFilter{App: "shop", Action: "try-again", Target: fs[0].ID})
 	if err != nil || len(as) != 1 || as[0].Actor != "anna" || as[0].Reason != "mended" {

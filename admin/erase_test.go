@@ -11,6 +11,7 @@ import (
 	"heed/rules"
 	"heed/store"
 	"heed/store/sqlite"
+	"heed/store/storetest"
 )
 
 const words = "Mention the xylophone."
@@ -28,7 +29,7 @@ func (b *bench) someRules() (ids [3]string, anns, bens *store.Feedback) {
 		return f
 	}
 	anns, bens = add("ann"), add("ben")
-	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: anns.ID}, {Feedback: bens.ID}}}); err != nil {
+	if err := b.store.Commit(ctx, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: anns.ID}, {Feedback: bens.ID}}}); err != nil {
 		b.t.Fatal(err)
 	}
 	set := &rules.Set{App: "shop"}
@@ -65,9 +66,8 @@ func TestErase_RulesGoAndOthersSpeakAgain(t *testing.T) {
 			t.Errorf("rule %d has versions %+v, %v", i, vs, err)
 		}
 	}
-	ps, err := b.store.Pending(t.Context(), "w", 10)
-	if err != nil || len(ps) != 1 || ps[0].ID != bens.ID {
-		t.Errorf("pending %+v, %v; want ben's record, to be derived from anew", ps, err)
+	if ps := storetest.Pending(t, b.store, "shop", 10); len(ps) != 1 || ps[0].ID != bens.ID {
+		t.Errorf("pending %+v; want ben's record, to be derived from anew", ps)
 	}
 	as, _, err := b.store.Audits(t.Context(), store.AuditFilter{App: "shop", Action: "erase"})
 	if err != nil || len(as) == 0 || as[0].Actor != "olga" || as[0].Target != store.UserHash("shop", "ann") {

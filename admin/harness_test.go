@@ -238,7 +238,7 @@ func (b *bench) proposal(action, when string, examples []string, change func(*st
 	if change != nil {
 		change(p)
 	}
-	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "test", Proposals: []*store.Proposal{p}}); err != nil {
+	if err := b.store.Commit(ctx, store.Changes{App: "shop", Proposals: []*store.Proposal{p}}); err != nil {
 		b.t.Fatal(err)
 	}
 	return p

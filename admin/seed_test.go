@@ -70,7 +70,7 @@ func (b *bench) seed() {
 		xs = append(xs, b.logOne(compiled, head, i, &handled))
 	}
 	b.write(xs...)
-	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "test", Handled: handled}); err != nil {
+	if err := b.store.Commit(ctx, store.Changes{App: "shop", Handled: handled}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.seedInbox(r)
@@ -165,7 +165,7 @@ func (b *bench) seedInbox(inForce *rules.Rule) {
 	g := &store.Finding{ID: store.NewID(), App: "shop", Version: 1, State: findingOpen, Kind: "missing_fact", Title: "Which gift cards are taken is in no source that the agent reads",
 		Count: 3, People: 3, Created: now.Add(-70 * time.Hour), Updated: now.Add(-5 * time.Hour), Suggest: "Say that gift cards of partner shops are taken too.", Evidence: []store.Evidence{
 			said("u_19ac3344", "You do take partner cards!", "do you take gift cards", 5*time.Hour)}}
-	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "test", Findings: []*store.Finding{f, g}, Proposals: []*store.Proposal{b.routingProposal(now)}}); err != nil {
+	if err := b.store.Commit(ctx, store.Changes{App: "shop", Findings: []*store.Finding{f, g}, Proposals: []*store.Proposal{b.routingProposal(now)}}); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -54,7 +54,7 @@ func (b *bench) hostile(text string) {
 		Count: 1, Created: now, Updated: now, Evidence: []store.Evidence{ev}}
 	r := &rules.Rule{ID: rules.NewID(), Version: 1, App: "shop", State: rules.Active, Action: text, Authors: []string{text}, ApprovedBy: text, Origin: text,
 		Scope: rules.Scope{AppliesWhen: text, Examples: []string{text}, Counterexamples: []string{text}, Hard: rules.Hard{Tags: map[string]string{text: text}}}}
-	if err := b.store.Commit(ctx, store.Changes{App: "shop", Worker: "test", Findings: []*store.Finding{f}}); err != nil {
+	if err := b.store.Commit(ctx, store.Changes{App: "shop", Findings: []*store.Finding{f}}); err != nil {
 		b.t.Fatal(err)
 	}
 	if _, err := b.admin.publish(ctx, "shop", store.Audit{Actor: text, Action: text, Target: text, Reason: text,

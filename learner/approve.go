@@ -37,7 +37,7 @@ func (l *Learner) approve(ctx context.Context, p AppPolicy, prop *store.Proposal
 	}
 	_, err := store.Approve(ctx, l.opt.Store, store.Approval{
 		App: prop.App, Proposal: prop.ID, Digest: prop.Digest(), Actor: "auto",
-		Reason: "within the limits of the app's policy", Now: l.now(),
+		Reason: "within the limits of the app's policy", Now: l.now(), Lease: l.app(prop.App).lease,
 		Adjust: func(r *rules.Rule) {
 			r.Holdout = p.Holdout
 			if p.Ramp < 1 {

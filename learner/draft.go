@@ -87,7 +87,7 @@ func (l *Learner) drafted(ctx context.Context, a consultation) error {
 		since := next.Updated
 		s.file(&next)
 		next.Updated = since // people sort by what was said
-		err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+		err = l.opt.Store.Commit(ctx, s.changes())
 		if !errors.Is(err, store.ErrConflict) || try == maxCommits {
 			return err
 		}

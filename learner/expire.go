@@ -74,7 +74,7 @@ func (l *Learner) expire(ctx context.Context, app string) error {
 	if err != nil {
 		return err
 	}
-	changes := store.Changes{App: app, Worker: l.opt.Worker}
+	changes := store.Changes{App: app, Lease: l.app(app).lease}
 	for _, p := range ps {
 		if !Outlived(p, l.now()) {
 			continue

@@ -91,7 +91,7 @@ func (b *bench) handled() {
 	before := open()
 	b.say(b.exchange("do you deliver pianos upstairs"), "last", "that was rude")
 	b.work()
-	fs, err := b.store.Pending(b.ctx, b.l.opt.Worker, 10)
+	fs, err := b.store.Pending(b.ctx, "shop", b.l.app("shop").lease, 10)
 	if err != nil || len(fs) != 0 {
 		b.Errorf("%d records pending (%v), want all handled", len(fs), err)
 	}

@@ -31,7 +31,7 @@ type Options struct {
 	Store        store.Store
 	Log          *slog.Logger
 	Registerer   prometheus.Registerer      // nil: metrics are not exported
-	Worker       string                     // name among the learners of one store; default a fresh id
+	Worker       string                     // name, which no other learner of the store has; default a fresh id
 	Apps         func(app string) AppPolicy // nil: DefaultPolicy for every app
 	RefreshEvery time.Duration              // how often the effects of rules are looked at; default 30s
 	Poll         time.Duration              // longest wait for a change; default 1s
@@ -80,7 +80,8 @@ type Learner struct {
 	metrics *metrics
 	begun   map[string]int       // tries before this one, by id, of records that were begun and neither handled nor put off since
 	retries map[string]time.Time // when records that were put off are due again, by feedback id; at most maxRetries
-	apps    map[string]*appState
+	apps    map[string]*appState // that it leads, as Run's goroutine knows
+	leases  leases
 	side    sync.WaitGroup // background refreshes and questions to the model
 	consult consult
 }
@@ -143,12 +144,25 @@ func (l *Learner) policy(app string) AppPolicy {
 // looks at the store after every change and at least every Poll, so it sees
 // feedback within a second. A store that fails is tried again; nothing is lost,
 // because feedback stays pending until it was handled.
+//
+// Of several learners on one store one at a time leads an app: it alone learns from
+// the app's feedback and looks after its proposals and rules (store.Lease). A
+// learner leads whatever apps nobody else does.
 func (l *Learner) Run(ctx context.Context) error {
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	renewed := make(chan struct{})
+	go func() { // ends with stop
+		defer close(renewed)
+		l.renew(renewing)
+	}()
 	defer func() {
 		l.side.Wait() // questions to the model end with ctx, refreshes within fitTime
 		if err := l.takeIn(ctx); err != nil {
 			l.opt.Log.Error("learner: drafts are lost", "error", err)
 		}
+		stop()
+		<-renewed
+		l.yield(ctx)
 	}()
 	var seen uint64
 	var tended time.Time

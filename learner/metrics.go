@@ -17,6 +17,7 @@ type metrics struct {
 	approved  prometheus.Counter
 	paused    prometheus.Counter
 	settling  prometheus.Gauge
+	led       prometheus.Gauge
 
 	modelFailures, modelRefused prometheus.Counter
 }
@@ -32,13 +33,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		paused:    prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_paused_total", Help: "Rules paused because they harm."}),
 		settling:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "heed_learner_apps_settling", Help: "Apps whose newest rules and proposals the word statistics do not know yet."}),
 
+		led: prometheus.NewGauge(prometheus.GaugeOpts{Name: "heed_learner_apps_led", Help: "Apps that this learner leads; of all learners of a store together, every app once."}),
+
 		modelFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_model_failures_total", Help: "Questions to the model without a usable answer."}),
 		modelRefused:  prometheus.NewCounter(prometheus.CounterOpts{Name: "heed_learner_drafts_refused_total", Help: "Drafts of the model that did not pass."}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved, m.paused, m.settling, m.modelFailures, m.modelRefused} {
+	for _, c := range []prometheus.Collector{m.handled, m.seconds, m.putAside, m.errors, m.refreshes, m.approved, m.paused, m.settling, m.led, m.modelFailures, m.modelRefused} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register learner metrics: %w", err)
 		}

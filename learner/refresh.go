@@ -63,13 +63,14 @@ func (l *Learner) refresh(ctx context.Context, app string) error {
 		last.queries = 0 // other rules are reason enough
 	}
 	a.busy, a.fitted = true, l.now()
+	lease := a.lease
 	l.side.Add(1)
 	go func() { // ends within fitTime after the fitting, which takes seconds; Run waits for it
 		defer l.side.Done()
 		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), fitTime)
 		defer cancel()
 		start := time.Now()
-		mark, err := l.fit(c, app, scopes, last)
+		mark, err := l.fit(c, app, lease, scopes, last)
 		l.fail(c, app, "word statistics", err)
 		mark.rules = now
 		if err != nil {
@@ -103,7 +104,7 @@ func fitScopes(set *rules.Set, open []*store.Proposal) ([]match.Scope, string) {
 
 // fit reads the traffic, fits statistics to it and publishes them, unless there is
 // hardly more than last time.
-func (l *Learner) fit(ctx context.Context, app string, scopes []match.Scope, last refreshMark) (refreshMark, error) {
+func (l *Learner) fit(ctx context.Context, app string, lease store.Lease, scopes []match.Scope, last refreshMark) (refreshMark, error) {
 	traffic, err := l.traffic(ctx, app)
 	if err != nil {
 		return last, err
@@ -112,7 +113,7 @@ func (l *Learner) fit(ctx context.Context, app string, scopes []match.Scope, las
 		return last, nil
 	}
 	slices.Reverse(traffic) // Fit wants the oldest first
-	return refreshMark{queries: len(traffic)}, l.publishStats(ctx, app, match.Fit(scopes, traffic, match.FitOptions{}))
+	return refreshMark{queries: len(traffic)}, l.publishStats(ctx, app, lease, match.Fit(scopes, traffic, match.FitOptions{}))
 }
 
 // traffic reads the newest logged requests: fitTexts of them with the text of the
@@ -166,7 +167,7 @@ func turnText(x *store.Exchange) string {
 
 // publishStats makes stats the app's word statistics, with whatever rules are in
 // force by then.
-func (l *Learner) publishStats(ctx context.Context, app string, stats *match.Stats) error {
+func (l *Learner) publishStats(ctx context.Context, app string, lease store.Lease, stats *match.Stats) error {
 	b, err := stats.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("encode word statistics: %w", err)
@@ -175,7 +176,7 @@ func (l *Learner) publishStats(ctx context.Context, app string, stats *match.Sta
 	if err != nil {
 		return fmt.Errorf("store word statistics: %w", err)
 	}
-	return l.publish(ctx, app, "refresh", "word statistics of newer traffic", func(set *rules.Set) []rules.Operation {
+	return l.publish(ctx, app, lease, "refresh", "word statistics of newer traffic", func(set *rules.Set) []rules.Operation {
 		if set.Stats == hash {
 			return nil
 		}

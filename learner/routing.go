@@ -236,7 +236,7 @@ func (l *Learner) routeTopic(ctx context.Context, app, alias, topic string, m Al
 		return nil
 	}
 	s.put(next)
-	if err := l.opt.Store.Commit(ctx, s.changes(l.opt.Worker)); err != nil {
+	if err := l.opt.Store.Commit(ctx, s.changes()); err != nil {
 		if errors.Is(err, store.ErrConflict) {
 			l.app(app).rated = true // somebody decided on it: look again
 			return nil
@@ -244,7 +244,7 @@ func (l *Learner) routeTopic(ctx context.Context, app, alias, topic string, m Al
 		return err
 	}
 	if m.Routing == "auto" && move.Posterior >= autoPosterior && next.State == store.Open {
-		_, err := store.Approve(ctx, l.opt.Store, store.Approval{App: app, Proposal: next.ID, Digest: next.Digest(), Actor: "auto", Now: l.now(),
+		_, err := store.Approve(ctx, l.opt.Store, store.Approval{App: app, Proposal: next.ID, Digest: next.Digest(), Actor: "auto", Now: l.now(), Lease: s.lease,
 			Reason: fmt.Sprintf("better with probability %.3f, and models.%s.routing is auto", move.Posterior, alias)})
 		return err
 	}
@@ -259,7 +259,7 @@ func (l *Learner) closeRoute(ctx context.Context, s *state, open *store.Proposal
 	next := cloneProposal(open)
 	next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "newer ratings no longer speak for it"
 	s.put(next)
-	if err := l.opt.Store.Commit(ctx, s.changes(l.opt.Worker)); err != nil && !errors.Is(err, store.ErrConflict) {
+	if err := l.opt.Store.Commit(ctx, s.changes()); err != nil && !errors.Is(err, store.ErrConflict) {
 		return err
 	}
 	return nil

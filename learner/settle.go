@@ -11,22 +11,45 @@ import (
 	"heed/store"
 )
 
-// work handles what is pending and due. One record that fails does not hold up
-// the others; a store that fails ends the round.
+// work handles what is pending and due of the apps that this learner leads, a
+// batch of each in turn. One record that fails does not hold up the others; a
+// store that fails ends the round.
 func (l *Learner) work(ctx context.Context) error {
 	maps.DeleteFunc(l.retries, func(_ string, at time.Time) bool { return at.Before(l.now()) }) // due: Pending has them
-	for ctx.Err() == nil {
-		fs, err := l.opt.Store.Pending(ctx, l.opt.Worker, batchRecords)
-		if err != nil || len(fs) == 0 {
+	for left := true; left && ctx.Err() == nil; {
+		apps, err := l.led(ctx)
+		if err != nil {
 			return err
 		}
-		for _, f := range fs {
-			if err := l.settle(ctx, f); err != nil {
+		left = false
+		for _, app := range apps {
+			lease := l.app(app).lease
+			n, err := l.batch(ctx, app, lease)
+			if errors.Is(err, store.ErrFenced) {
+				l.lost(app, lease)
+				continue
+			}
+			if err != nil {
 				return err
 			}
+			left = left || n > 0
 		}
 	}
 	return nil
+}
+
+// batch handles some of what is pending and due of the app and returns how many.
+func (l *Learner) batch(ctx context.Context, app string, lease store.Lease) (int, error) {
+	fs, err := l.opt.Store.Pending(ctx, app, lease, batchRecords)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range fs {
+		if err := l.settle(ctx, f); err != nil {
+			return 0, err
+		}
+	}
+	return len(fs), nil
 }
 
 // settle handles one record, or puts it off, or puts it aside after maxTries. Its
@@ -60,7 +83,7 @@ func (l *Learner) settle(ctx context.Context, f *store.Feedback) error {
 		return nil
 	case ctx.Err() != nil:
 		return l.giveBack(ctx, f, before)
-	case outage(err):
+	case outage(err) || errors.Is(err, store.ErrFenced):
 		return err
 	}
 	l.opt.Log.Warn("learner: feedback not handled", "app", f.App, "feedback", f.ID, "error", err)
@@ -110,7 +133,7 @@ func (l *Learner) giveBack(ctx context.Context, f *store.Feedback, before int) e
 
 // note commits what became of one record by itself.
 func (l *Learner) note(ctx context.Context, f *store.Feedback, h store.Handled, audits ...store.Audit) error {
-	err := l.opt.Store.Commit(ctx, store.Changes{App: f.App, Worker: l.opt.Worker, Handled: []store.Handled{h}, Audits: audits})
+	err := l.opt.Store.Commit(ctx, store.Changes{App: f.App, Lease: l.app(f.App).lease, Handled: []store.Handled{h}, Audits: audits})
 	if err != nil {
 		return fmt.Errorf("feedback %s: %w", f.ID, err)
 	}
@@ -139,7 +162,7 @@ func (l *Learner) attempt(ctx context.Context, f *store.Feedback) (err error) {
 		if err := l.derive(ctx, s, f); err != nil {
 			return err
 		}
-		err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+		err = l.opt.Store.Commit(ctx, s.changes())
 		if err == nil {
 			l.committed(ctx, s, f)
 			return nil

@@ -28,12 +28,12 @@ type once struct {
 	gave bool
 }
 
-func (s *once) Pending(ctx context.Context, worker string, limit int) ([]*store.Feedback, error) {
+func (s *once) Pending(ctx context.Context, app string, l store.Lease, limit int) ([]*store.Feedback, error) {
 	if s.gave {
 		return nil, store.ErrDown
 	}
 	s.gave = true
-	return s.Store.Pending(ctx, worker, limit)
+	return s.Store.Pending(ctx, app, l, limit)
 }
 
 func (b *bench) record(id string) *store.Feedback {
@@ -45,11 +45,14 @@ func (b *bench) record(id string) *store.Feedback {
 	return f
 }
 
-// takeAway gives all that is pending to the learner's name, as a learner that
+// takeAway gives all that is pending to the learner, as a learner that
 // dies of it leaves it.
 func (b *bench) takeAway() {
 	b.Helper()
-	if _, err := b.store.Pending(b.ctx, b.l.opt.Worker, 100); err != nil {
+	if ok, err := b.l.lead(b.ctx, "shop"); err != nil || !ok {
+		b.Fatalf("leads: %v, %v", ok, err)
+	}
+	if _, err := b.store.Pending(b.ctx, "shop", b.l.app("shop").lease, 100); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 // appState is what the learner remembers of an app between records. It can be
 // lost at any time: everything is read again from the store.
 type appState struct {
+	lease store.Lease // without an Epoch, which the store refuses, where the learner does not lead
+
 	head  rules.Head
 	set   *rules.Set
 	stats *match.Stats
@@ -50,7 +52,7 @@ type appState struct {
 func (l *Learner) app(name string) *appState {
 	a := l.apps[name]
 	if a == nil {
-		a = &appState{done: make(chan refreshMark, 1), looks: make(chan []sight, 1)}
+		a = &appState{lease: store.Lease{Worker: l.opt.Worker}, done: make(chan refreshMark, 1), looks: make(chan []sight, 1)}
 		l.apps[name] = a
 	}
 	return a
@@ -119,6 +121,7 @@ func (l *Learner) logged(ctx context.Context, app string, n int) ([]match.Logged
 // state is one record's view of its app, and what is to change.
 type state struct {
 	app      string
+	lease    store.Lease
 	now      time.Time
 	policy   AppPolicy
 	set      *rules.Set
@@ -146,7 +149,7 @@ func (l *Learner) load(ctx context.Context, app string) (*state, error) {
 		return nil, err
 	}
 	s := &state{
-		app: app, now: l.now(), policy: l.policy(app), set: a.set, stats: a.stats, known: a.known,
+		app: app, lease: a.lease, now: l.now(), policy: l.policy(app), set: a.set, stats: a.stats, known: a.known,
 		stored: map[string]int{}, proposals: map[string]*store.Proposal{}, found: map[string]*store.Finding{},
 	}
 	for _, st := range []store.ProposalState{store.Open, store.Snoozed} {
@@ -242,8 +245,8 @@ func (s *state) handle(f *store.Feedback, link *store.Link, outcome, note string
 	s.handled = append(s.handled, store.Handled{Feedback: f.ID, Link: link, Note: note})
 }
 
-func (s *state) changes(worker string) store.Changes {
-	c := store.Changes{App: s.app, Worker: worker, Handled: s.handled, Audits: s.audits}
+func (s *state) changes() store.Changes {
+	c := store.Changes{App: s.app, Lease: s.lease, Handled: s.handled, Audits: s.audits}
 	for _, id := range s.order {
 		c.Proposals = append(c.Proposals, s.proposals[id])
 	}

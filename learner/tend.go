@@ -10,11 +10,11 @@ import (
 	"heed/store"
 )
 
-// tend does what is due besides feedback, app by app: routing proposals, proposals
+// tend does what is due besides feedback, app by app that it leads: routing proposals, proposals
 // that no longer fit the rules in force, ramps, word statistics. An error is
 // logged and tried again at the next round.
 func (l *Learner) tend(ctx context.Context) {
-	apps, err := l.opt.Store.Apps(ctx)
+	apps, err := l.led(ctx)
 	if err != nil {
 		l.fail(ctx, "", "list apps", err)
 		return
@@ -78,6 +78,10 @@ func (l *Learner) fail(ctx context.Context, app, doing string, err error) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, store.ErrFenced) {
+		l.opt.Log.Warn("learner: another learner leads the app by now", "app", app, "doing", doing)
+		return // renew sees it too
+	}
 	l.metrics.errors.Inc()
 	l.opt.Log.Error("learner: "+doing, "app", app, "error", err)
 }
@@ -88,7 +92,7 @@ func due(last, now time.Time, every time.Duration) bool { return now.Sub(last) >
 // publish applies the operations that change makes for the set in force, and
 // tries again when somebody else publishes at the same moment. No operations mean
 // that there is nothing to do.
-func (l *Learner) publish(ctx context.Context, app, action, reason string, change func(*rules.Set) []rules.Operation) error {
+func (l *Learner) publish(ctx context.Context, app string, lease store.Lease, action, reason string, change func(*rules.Set) []rules.Operation) error {
 	var err error
 	for range fitPublish {
 		head, set, e := store.Current(ctx, l.opt.Store, app)
@@ -104,7 +108,7 @@ func (l *Learner) publish(ctx context.Context, app, action, reason string, chang
 			return e
 		}
 		_, err = l.opt.Store.Publish(ctx, app, head.Epoch, next, store.Audit{
-			App: app, Time: l.now(), Actor: "learner", Action: action, Target: changedRule(ops), Reason: reason, Ops: ops,
+			App: app, Time: l.now(), Actor: "learner", Action: action, Target: changedRule(ops), Reason: reason, Ops: ops, Lease: lease,
 		})
 		if !errors.Is(err, store.ErrConflict) {
 			return err
@@ -146,7 +150,7 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 	if len(s.order) == 0 {
 		return nil
 	}
-	err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+	err = l.opt.Store.Commit(ctx, s.changes())
 	if errors.Is(err, store.ErrConflict) {
 		l.app(app).tended = rules.Head{} // somebody changed one: look again
 		return nil

@@ -150,9 +150,9 @@ func (l *Learner) judge(ctx context.Context, a *appState, app string, s sight) e
 	}
 	switch {
 	case s.effect.Verdict == store.Harms:
-		return l.pause(ctx, app, s.rule, s.effect.Why)
+		return l.pause(ctx, a, app, s.rule, s.effect.Why)
 	case s.rule.State == rules.Canary && due(w.ramped, l.now(), rampEvery) && MayRamp(s.effect, w.units):
-		return l.ramp(ctx, app, s.rule, s.effect.Why)
+		return l.ramp(ctx, a, app, s.rule, s.effect.Why)
 	}
 	return nil
 }
@@ -182,9 +182,9 @@ func judgedUnits(e store.Effect) int {
 }
 
 // pause takes a harmful rule out of force and asks a person what to do with it.
-func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, why string) error {
+func (l *Learner) pause(ctx context.Context, a *appState, app string, r *rules.Rule, why string) error {
 	paused := false
-	err := l.publish(ctx, app, "pause", why, func(set *rules.Set) []rules.Operation {
+	err := l.publish(ctx, app, a.lease, "pause", why, func(set *rules.Set) []rules.Operation {
 		if now := set.Rule(r.ID); now == nil || now.Version != r.Version {
 			return nil // somebody decided meanwhile
 		}
@@ -203,7 +203,7 @@ func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, why stri
 		Ops:      []rules.Operation{{Kind: rules.Resume, Rule: back}},
 		Evidence: []store.Evidence{}, Tokens: rules.Tokens(back), Reason: why,
 		Title: oneLine("Paused because it harms; approve only to bring it back: "+r.Action, 160)}
-	err = l.opt.Store.Commit(ctx, store.Changes{App: app, Worker: l.opt.Worker, Proposals: []*store.Proposal{p}})
+	err = l.opt.Store.Commit(ctx, store.Changes{App: app, Lease: a.lease, Proposals: []*store.Proposal{p}})
 	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}
@@ -211,8 +211,8 @@ func (l *Learner) pause(ctx context.Context, app string, r *rules.Rule, why stri
 }
 
 // ramp lets the rule reach the next share of the units.
-func (l *Learner) ramp(ctx context.Context, app string, r *rules.Rule, why string) error {
-	return l.publish(ctx, app, "ramp", "no harm seen: "+why, func(set *rules.Set) []rules.Operation {
+func (l *Learner) ramp(ctx context.Context, a *appState, app string, r *rules.Rule, why string) error {
+	return l.publish(ctx, app, a.lease, "ramp", "no harm seen: "+why, func(set *rules.Set) []rules.Operation {
 		now := set.Rule(r.ID)
 		if now == nil || now.Version != r.Version || now.State != rules.Canary {
 			return nil

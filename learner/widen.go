@@ -80,7 +80,7 @@ func (l *Learner) generalize(ctx context.Context, app string) error {
 	if len(s.order) == 0 {
 		return nil
 	}
-	err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+	err = l.opt.Store.Commit(ctx, s.changes())
 	if errors.Is(err, store.ErrConflict) {
 		return nil // at the next change
 	}

@@ -26,6 +26,7 @@ type Approval struct {
 	Actor         string
 	Reason        string
 	Now           time.Time
+	Lease         Lease             // of a learner that approves; zero: a person does
 	Adjust        func(*rules.Rule) // the approver's holdout and ramp; nil keeps them
 }
 
@@ -74,7 +75,7 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 	}
 	published, err := s.Publish(ctx, a.App, head.Epoch, next, Audit{
 		App: a.App, Time: a.Now, Actor: a.Actor, Action: "approve", Target: p.ID, Reason: a.Reason,
-		Ops: ops, Proposal: p.ID, ProposalVersion: p.Version,
+		Ops: ops, Lease: a.Lease, Proposal: p.ID, ProposalVersion: p.Version,
 	})
 	if errors.Is(err, ErrConflict) {
 		return rules.Head{}, errLost

@@ -175,10 +175,7 @@ func TestEffectOf_RatingsJudgeARuleWithoutChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		link := &store.Link{ExchangeID: x.ID, Time: x.Time, Unit: x.Facts.Unit, Rules: x.Decision.Rules}
-		if _, err := l.s.Pending(ctx, "w", 1); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.s.Commit(ctx, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: f.ID, Link: link}}}); err != nil {
+		if err := l.s.Commit(ctx, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: f.ID, Link: link}}}); err != nil {
 			t.Fatal(err)
 		}
 		if i < 3 { // what was taken back does not count

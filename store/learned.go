@@ -217,7 +217,7 @@ func (f *Finding) Trend(now time.Time) (week, before int) {
 // Changes is what the learner commits in one transaction.
 type Changes struct {
 	App       string
-	Worker    string
+	Lease     Lease // zero: people's
 	Handled   []Handled
 	Proposals []*Proposal
 	Findings  []*Finding
@@ -280,6 +280,7 @@ type Audit struct {
 	Emptied bool    `json:"emptied,omitempty"`
 	Empties []int64 `json:"empties,omitempty"`
 
+	Lease           Lease  `json:"-"`                  // Publish: of the learner; zero: people's
 	Proposal        string `json:"proposal,omitempty"` // Publish: approves this proposal
 	ProposalVersion int    `json:"proposal_version,omitempty"`
 }

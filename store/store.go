@@ -29,6 +29,7 @@ var (
 	ErrRetracted = errors.New("feedback was retracted by its author")   //
 	ErrTooLarge  = errors.New("larger than the store's documented cap") //
 	ErrCursor    = errors.New("not a cursor that this store gave")      // After of a filter
+	ErrFenced    = errors.New("another learner leads the app by now")   // the lease is not the app's any more
 	ErrDown      = errors.New("store does not answer")                  // the server of a backend; it may later
 )
 
@@ -153,19 +154,33 @@ type FeedbackStore interface {
 
 // LearnerStore is the learner's work and what came of it.
 type LearnerStore interface {
-	// Pending returns up to limit feedback records of all apps that the learner
-	// has not handled yet and that are due, oldest first. Where several learners
-	// share the store, each record goes to one of them at a time: for some minutes
-	// it is its worker's, who gets it again when it asks again. A record that was
+	// Lead makes a worker the app's one learner for LeaseTime and names its lease.
+	// Without an Epoch it asks for the lease, and gets one whose Epoch is one above the
+	// last one's, also after a restart of the store, if nobody else has it or the
+	// worker itself had it before it was started again. While another worker has it,
+	// the answer is the zero Lease. With an Epoch it renews that lease; the answer is
+	// the zero Lease when that is not the app's any more. A lease that is not renewed
+	// is over after LeaseTime, by the store's clock, and goes to the next worker that
+	// asks; until one does, it is the app's.
+	Lead(ctx context.Context, app string, l Lease) (Lease, error)
+
+	// Yield gives the lease back, so that the next worker that asks has it at once. One
+	// that is not the app's any more is left as it is, and no error.
+	Yield(ctx context.Context, app string, l Lease) error
+
+	// Pending returns up to limit feedback records of the app that the learner has not
+	// handled yet and that are due, oldest first. They are for the app's one learner: a
+	// lease that is not the app's, or not any more, is ErrFenced. A record that was
 	// given out and then neither handled nor put off has Given when it is given out
 	// again, whoever had it, also after a restart.
-	Pending(ctx context.Context, worker string, limit int) ([]*Feedback, error)
+	Pending(ctx context.Context, app string, l Lease, limit int) ([]*Feedback, error)
 
 	// Commit makes the learner's changes in one transaction: handled feedback,
-	// proposals and findings all or nothing. A proposal or finding whose Version
-	// is not the stored one plus one (1 for a new one) is ErrConflict; read again
-	// and decide anew. Handled feedback that another worker holds is ErrConflict,
-	// an unknown one ErrNotFound. Feedback that was retracted after Pending gave it
+	// proposals and findings all or nothing. With a Lease that is not the app's any
+	// more nothing changes, and it is ErrFenced; people commit without one. A proposal
+	// or finding whose Version is not the stored one plus one (1 for a new one) is
+	// ErrConflict; read again and decide anew. Unknown handled feedback is ErrNotFound.
+	// Feedback that was retracted after Pending gave it
 	// out stays pending. Tries is kept with the record, durably; of one that is Begun
 	// only Tries change, and it stays given out. A record put Aside is not Pending and
 	// has the Note as the reason, until it is put off to a time. Retracting it makes it
@@ -201,7 +216,8 @@ type RuleStore interface {
 	// durable step with the audit entry, the rule versions that changed, and (with
 	// a.Proposal) the proposal, which must still be open or snoozed at
 	// a.ProposalVersion and becomes approved, one version on, decided by a.Actor.
-	// It returns ErrConflict if somebody else was first. The new
+	// It returns ErrConflict if somebody else was first. With an a.Lease that is not
+	// the app's any more nothing changes, and it is ErrFenced. The new
 	// epoch is base+1, also when the set is one that was in force before. An
 	// invalid set is refused.
 	Publish(ctx context.Context, app string, base rules.Epoch, set *rules.Set, a Audit) (rules.Head, error)

@@ -18,8 +18,12 @@ import (
 )
 
 // killAt makes the test binary, running as heed, end itself with SIGKILL before or
-// after a call of its learner: "Commit before" and the like.
-const killAt = "HEED_TEST_KILL_AT"
+// after a call of its learner: "Commit before" and the like. stopAt makes it stop
+// itself there once, until somebody sends SIGCONT.
+const (
+	killAt = "HEED_TEST_KILL_AT"
+	stopAt = "HEED_TEST_STOP_AT"
+)
 
 // asHeed runs heed itself, with a learner that is killed where killAt says.
 func asHeed() int {
@@ -29,17 +33,24 @@ func asHeed() int {
 	if call, when, ok := strings.Cut(os.Getenv(killAt), " "); ok {
 		e.learnFrom = func(s store.Store) store.Store { return &deadly{Store: s, call: call, after: when == "after"} }
 	}
+	if call, when, ok := strings.Cut(os.Getenv(stopAt), " "); ok {
+		e.learnFrom = func(s store.Store) store.Store {
+			return &deadly{Store: s, call: call, after: when == "after", stops: true}
+		}
+	}
 	if word := os.Getenv(poison); word != "" {
 		e.learnFrom = func(s store.Store) store.Store { return &poisoned{Store: s, word: word} }
 	}
 	return runIn(e, os.Args[1:])
 }
 
-// deadly is a store whose user is killed at one call, once it was given work.
+// deadly is a store whose user is killed at one call, once it was given work, or
+// stopped.
 type deadly struct {
 	store.Store
 	call  string
 	after bool
+	stops bool
 	armed atomic.Bool
 }
 
@@ -54,14 +65,23 @@ func (d *deadly) at(call string, fn func() error) error {
 			return err
 		}
 	}
+	if d.stops {
+		d.armed.Store(false)
+		d.call = ""
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // it goes on with SIGCONT
+		if d.after {
+			return err
+		}
+		return fn()
+	}
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
 		_ = self.Kill()
 	}
 	select {}
 }
 
-func (d *deadly) Pending(ctx context.Context, worker string, limit int) (fs []*store.Feedback, err error) {
-	fs, err = d.Store.Pending(ctx, worker, limit)
+func (d *deadly) Pending(ctx context.Context, app string, l store.Lease, limit int) (fs []*store.Feedback, err error) {
+	fs, err = d.Store.Pending(ctx, app, l, limit)
 	if len(fs) > 0 {
 		d.armed.Store(true)
 		err = d.at("Pending", func() error { return err })

@@ -81,8 +81,9 @@ func shares(m *configs.Model) []rules.Share {
 	return out
 }
 
-// workerFile holds the name under which this folder's learner takes work, so that
-// one that was killed finds what it had begun at once when it is started again.
+// workerFile holds the name under which this folder's learner leads apps, so that
+// one that was killed need not wait for the end of its own leases when it is
+// started again. A folder has one process at a time, so no two have the name.
 const workerFile = "learner-id"
 
 // secretFile holds the key that signs feedback tokens, below store.path.

@@ -48,9 +48,10 @@ const snapshotPatience = time.Minute
 // never changes: the log, and word statistics.
 var snapshotKeys = []struct{ name, kind string }{
 	{"c", "hash"}, {"eu", "hash"},
-	{"f", "hash"}, {"fm", "hash"}, {"fl", "hash"}, {"fk", "hash"}, {"fa", "hash"}, {"fx", "hash"}, {"fw", "hash"}, {"rt", "hash"},
-	{"ft", "zset"}, {"fn", "zset"}, {"fd", "zset"}, {"fr", "zset"}, {"fc", "zset"}, {"fz", "zset"},
+	{"f", "hash"}, {"fm", "hash"}, {"fl", "hash"}, {"fk", "hash"}, {"fa", "hash"}, {"fx", "hash"}, {"rt", "hash"},
+	{"ft", "zset"}, {"fn", "zset"}, {"fd", "zset"}, {"fr", "zset"}, {"fz", "zset"}, {"le", "string"},
 	{"p", "hash"}, {"pv", "hash"}, {"ps", "hash"}, {"pz", "zset"}, {"g", "hash"}, {"gv", "hash"}, {"gs", "hash"}, {"gz", "zset"},
+	{"fc", "zset"}, {"fw", "hash"}, // of backups from before there were leases
 	{"s", "hash"}, {"r", "hash"}, {"h", "hash"}, {"au", "hash"}, {"ah", "string"}, {"hd", "string"},
 }
 

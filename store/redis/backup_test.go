@@ -13,6 +13,7 @@ import (
 	"heed/rules"
 	"heed/store"
 	"heed/store/sqlite"
+	"heed/store/storetest"
 )
 
 // everything reads all of an app as people and processes see it.
@@ -101,10 +102,12 @@ func fillApp(t *testing.T, s *Store, app string) {
 	must(s.Retract(ctx, app, fs[3].ID))
 	r := rule("Be brief.")
 	link := &store.Link{ExchangeID: xs[199].ID, Alias: "support", Query: "q", Target: rules.TargetDecision{Upstream: "main", Model: "small"}}
-	_, err := s.Pending(ctx, "w", 2) // claimed, and left to the restored server
+	lease, err := s.Lead(ctx, app, store.Lease{Worker: "w"})
+	must(err)
+	_, err = s.Pending(ctx, app, lease, 2) // given out, and left to the restored server
 	must(err)
 	must(s.Commit(ctx, store.Changes{
-		App: app, Worker: "w", Handled: []store.Handled{{Feedback: fs[0].ID, Link: link}, {Feedback: fs[5].ID, Note: "done"}},
+		App: app, Handled: []store.Handled{{Feedback: fs[0].ID, Link: link}, {Feedback: fs[5].ID, Note: "done"}},
 		Proposals: []*store.Proposal{{ID: "p1", App: app, Version: 1, State: store.Open}, {ID: "p2", App: app, Version: 1, State: store.Rejected}},
 		Findings:  []*store.Finding{{ID: "f", App: app, Version: 1, State: "resolved"}},
 		Audits:    []store.Audit{{Actor: "a", Action: "reject"}},
@@ -231,17 +234,18 @@ func worksAgain(t *testing.T, s *Store, acked []string) {
 		t.Errorf("the key of record 7 again: %+v %v %v", f, created, err)
 	}
 	seen := map[string]int{}
-	for {
-		fs, err := s.Pending(ctx, "w", store.MaxPage)
+	for _, app := range []string{"shop", "busy"} {
+		l := storetest.Lead(t, s, app, "w")
+		if app == "shop" && l.Epoch != 2 {
+			t.Errorf("the lease after that of the copy has epoch %d, want 2", l.Epoch)
+		}
+		fs, err := s.Pending(ctx, app, l, store.MaxPage)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(fs) == 0 {
-			break
-		}
 		for _, f := range fs {
 			seen[f.App]++
-			if err := s.Commit(ctx, store.Changes{App: f.App, Worker: "w", Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
+			if err := s.Commit(ctx, store.Changes{App: f.App, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -22,7 +22,7 @@ type feedbackState struct {
 	Tries      int    `json:"tries"`
 	Aside      bool   `json:"aside"`
 	Note       string `json:"note"`
-	Given      bool   `json:"given"` // as claim.lua says
+	Given      bool   `json:"given"` // as pending.lua says
 }
 
 // decodeFeedback puts a record together.

@@ -25,7 +25,7 @@ import (
 //	ft, fn     feedback by time; by number of arrival
 //	fi:x:…     feedback of an exchange by time; fi:s: of a session, fi:u: of a user
 //	fd, fr     feedback due by time of record; due later by time of retry
-//	fc, fw     feedback given out by end of claim; by id to worker
+//	le         the lease of the app's learner: worker, epoch, end
 //	fz         feedback that was put aside, by time of record
 //	fx         records of one person on one exchange, in order
 //	rt         sums of ratings

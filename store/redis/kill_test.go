@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heed/store"
+	"heed/store/storetest"
 )
 
 // asWriter makes the test binary a process that adds feedback and prints what was
@@ -83,14 +84,11 @@ func TestKill_AcknowledgedFeedbackIsThereOnce(t *testing.T) {
 	reader := open(t, withDir(opt, t.TempDir()))
 	seen := map[string]int{}
 	for {
-		fs, err := reader.Pending(t.Context(), "w", store.MaxPage)
-		if err != nil {
-			t.Fatal(err)
-		}
+		fs := storetest.Pending(t, reader, "shop", store.MaxPage)
 		if len(fs) == 0 {
 			break
 		}
-		c := store.Changes{App: "shop", Worker: "w"}
+		c := store.Changes{App: "shop"}
 		for _, f := range fs {
 			seen[f.Comment]++
 			c.Handled = append(c.Handled, store.Handled{Feedback: f.ID})

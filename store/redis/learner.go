@@ -1,14 +1,11 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	_ "embed" // the scripts
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,120 +14,71 @@ import (
 )
 
 var (
-	//go:embed scripts/due.lua
-	dueLua string
-	//go:embed scripts/claim.lua
-	claimLua string
+	//go:embed scripts/lead.lua
+	leadLua string
+	//go:embed scripts/yield.lua
+	yieldLua string
+	//go:embed scripts/pending.lua
+	pendingLua string
 	//go:embed scripts/commit.lua
 	commitLua string
 
-	dueScript    = script(dueLua)
-	claimScript  = script(claimLua)
-	commitScript = script(commitLua)
+	leadScript    = script(leadLua)
+	yieldScript   = script(yieldLua)
+	pendingScript = script(pendingLua)
+	commitScript  = script(commitLua)
 )
 
-// candidate is a record that the worker may have.
-type candidate struct {
-	app, id string
-	at      int64
+// Lead implements store.Store. The clock is the server's.
+func (s *Store) Lead(ctx context.Context, app string, l store.Lease) (store.Lease, error) {
+	if err := s.check(ctx, app); err != nil {
+		return store.Lease{}, err
+	}
+	if l.Worker == "" {
+		return store.Lease{}, fmt.Errorf("lease of app %q: the worker's name is empty", app)
+	}
+	reply, err := s.list(ctx, "lead", leadScript, app, map[string]any{"lease": l, "time": store.LeaseTime.Milliseconds()})
+	if err != nil || len(reply) == 0 {
+		return store.Lease{}, err
+	}
+	return store.Lease{Worker: l.Worker, Epoch: number(reply[0])}, nil
 }
 
-// Pending implements store.Store. A record given out stays with its worker for
-// Options.Claim; then it goes to whoever asks, and the first worker's Commit of it
-// is store.ErrConflict once another has it or handled it.
-func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store.Feedback, error) {
-	if err := s.ready(ctx); err != nil {
+// Yield implements store.Store.
+func (s *Store) Yield(ctx context.Context, app string, l store.Lease) error {
+	if err := s.check(ctx, app); err != nil {
+		return err
+	}
+	_, err := s.list(ctx, "yield", yieldScript, app, map[string]any{"lease": l})
+	return err
+}
+
+// errFenced says whose the lease is that a script refused l for.
+func errFenced(l store.Lease, reply []string) error {
+	return fmt.Errorf("lease %d of worker %q: %w: lease %s is worker %q's", l.Epoch, l.Worker, store.ErrFenced, reply[1], reply[2])
+}
+
+// Pending implements store.Store.
+func (s *Store) Pending(ctx context.Context, app string, l store.Lease, limit int) ([]*store.Feedback, error) {
+	if err := s.check(ctx, app); err != nil {
 		return nil, err
 	}
-	limit = store.PageSize(limit)
-	apps, err := s.appsWithWork(ctx)
+	flat, err := s.list(ctx, "pending", pendingScript, app, map[string]any{"lease": l, "limit": store.PageSize(limit)})
 	if err != nil {
 		return nil, err
 	}
-	var all []candidate
-	for _, app := range apps {
-		cs, err := s.due(ctx, app, worker, limit)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, cs...)
-	}
-	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
-	all = all[:min(len(all), limit)]
-	byApp := map[string][]string{}
-	for _, c := range all {
-		byApp[c.app] = append(byApp[c.app], c.id)
-	}
-	got := map[candidate]*store.Feedback{}
-	for app, ids := range byApp {
-		if err := s.claim(ctx, app, worker, ids, got); err != nil {
-			return nil, err
-		}
+	if len(flat) == 3 {
+		return nil, errFenced(l, flat)
 	}
 	var out []*store.Feedback
-	for _, c := range all {
-		if f := got[candidate{app: c.app, id: c.id}]; f != nil {
-			out = append(out, f)
-		}
-	}
-	return out, nil
-}
-
-// appsWithWork lists the apps that have anything pending, in one round trip.
-func (s *Store) appsWithWork(ctx context.Context) ([]string, error) {
-	var out []string
-	err := s.call(ctx, "pending", func(ctx context.Context) error {
-		out = nil
-		apps, err := s.client.SMembers(ctx, s.opt.Prefix+":apps").Result()
-		if err != nil || len(apps) == 0 {
-			return err
-		}
-		cmds := make([]*redis.IntCmd, len(apps))
-		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, app := range apps {
-				cmds[i] = p.Exists(ctx, s.base(app)+"fd", s.base(app)+"fc", s.base(app)+"fr")
-			}
-			return nil
-		})
-		for i, app := range apps {
-			if cmds[i].Val() > 0 {
-				out = append(out, app)
-			}
-		}
-		return err
-	})
-	return out, err
-}
-
-func (s *Store) due(ctx context.Context, app, worker string, limit int) ([]candidate, error) {
-	flat, err := s.list(ctx, "pending", dueScript, app, map[string]any{"worker": worker, "limit": limit})
-	if err != nil {
-		return nil, err
-	}
-	var out []candidate
-	for i := 0; i+1 < len(flat); i += 2 {
-		at, err := strconv.ParseFloat(flat[i+1], 64)
-		if err != nil {
-			return nil, fmt.Errorf("pending: %w: time %q", store.ErrCorrupt, flat[i+1])
-		}
-		out = append(out, candidate{app, flat[i], int64(at)})
-	}
-	return out, nil
-}
-
-func (s *Store) claim(ctx context.Context, app, worker string, ids []string, got map[candidate]*store.Feedback) error {
-	flat, err := s.list(ctx, "claim", claimScript, app, map[string]any{"worker": worker, "ids": ids, "claim": s.opt.Claim.Milliseconds()})
-	if err != nil {
-		return err
-	}
 	for i := 0; i+3 < len(flat); i += 4 {
 		f, err := decodeFeedback(flat[i], flat[i+1], flat[i+2], flat[i+3])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		got[candidate{app: app, id: f.ID}] = f
+		out = append(out, f)
 	}
-	return nil
+	return out, nil
 }
 
 // list runs a script whose reply is a plain list.
@@ -154,11 +102,11 @@ func (s *Store) list(ctx context.Context, what string, sc *redis.Script, app str
 // turn is what one Commit changes, as the script takes it.
 type turn struct {
 	arguments
-	Worker    string    `json:"worker"`
-	Handled   []handled `json:"handled,omitempty"`
-	Proposals []learned `json:"p,omitempty"`
-	Findings  []learned `json:"g,omitempty"`
-	Again     []string  `json:"again,omitempty"` // ids of records that become pending
+	Lease     *store.Lease `json:"lease,omitempty"`
+	Handled   []handled    `json:"handled,omitempty"`
+	Proposals []learned    `json:"p,omitempty"`
+	Findings  []learned    `json:"g,omitempty"`
+	Again     []string     `json:"again,omitempty"` // ids of records that become pending
 	auditTail
 }
 
@@ -211,8 +159,8 @@ func (s *Store) commit(ctx context.Context, c store.Changes, again []string) err
 	switch reply[0] {
 	case "unknown":
 		return fmt.Errorf("feedback %q: %w", reply[1], store.ErrNotFound)
-	case "held":
-		return fmt.Errorf("feedback %q: %w: worker %q has it", reply[1], store.ErrConflict, reply[2])
+	case "fenced":
+		return errFenced(c.Lease, reply)
 	case "version":
 		return fmt.Errorf("%s %q: not the version after %s: %w", kindNames[reply[1]], reply[2], reply[3], store.ErrConflict)
 	}
@@ -222,8 +170,16 @@ func (s *Store) commit(ctx context.Context, c store.Changes, again []string) err
 
 var kindNames = map[string]string{"p": "proposal", "g": "finding"}
 
+// named is the lease as the scripts take it, nil for people's changes.
+func named(l store.Lease) *store.Lease {
+	if l == (store.Lease{}) {
+		return nil
+	}
+	return &l
+}
+
 func (s *Store) newTurn(c store.Changes) (*turn, error) {
-	t := &turn{arguments: s.arguments(c.App), Worker: c.Worker}
+	t := &turn{arguments: s.arguments(c.App), Lease: named(c.Lease)}
 	for _, h := range c.Handled {
 		e := handled{ID: h.Feedback, Note: h.Note, Tries: h.Tries, Aside: h.Aside, Begun: h.Begun}
 		if !h.RetryAt.IsZero() {

@@ -17,6 +17,7 @@ import (
 
 	"heed/rules"
 	"heed/store"
+	"heed/store/storetest"
 )
 
 // lossy stands between a store and its server: armed with a script's hash it lets
@@ -187,49 +188,75 @@ func changedOnce(t *testing.T, s *Store) {
 	}
 }
 
-// A worker that is gone loses its claims to a peer; when it comes back, its Commit
-// is refused, also after the peer is through.
-func TestStore_Pending_TakesOverFromDeadPeer(t *testing.T) {
+// A learner that is gone, or was paused, loses its lease to a peer; when it comes
+// back, what it was about to do is refused, also after the peer is through.
+func TestStore_Lead_TakesOverFromDeadPeer(t *testing.T) {
 	srv := startServer(t)
 	opt := srv.options(t)
-	opt.Claim = time.Second
-	dead, peer := open(t, opt), open(t, withDir(opt, t.TempDir()))
-	f, _, err := dead.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Comment: "once"})
+	paused, peer := open(t, opt), open(t, withDir(opt, t.TempDir()))
+	f, _, err := paused.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Comment: "once"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	claimed := time.Now()
-	if fs, err := dead.Pending(t.Context(), "dead", 10); err != nil || len(fs) != 1 {
-		t.Fatalf("pending: %v %v", fs, err)
+	first := storetest.Lead(t, paused, "shop", "paused")
+	if fs, err := paused.Pending(t.Context(), "shop", first, 10); err != nil || len(fs) != 1 || fs[0].Given {
+		t.Fatalf("pending: %+v %v", fs, err)
 	}
-	fs, err := peer.Pending(t.Context(), "peer", 10)
-	if held := time.Since(claimed) < opt.Claim; err != nil || held && len(fs) != 0 {
-		t.Fatalf("the peer got %v %v while the first has it", fs, err)
-	}
-	srv.await("the claim's end", func() bool {
-		fs, err := peer.Pending(t.Context(), "peer", 10)
-		return err == nil && len(fs) == 1
+	var second store.Lease
+	srv.await("the lease's end", func() bool {
+		second, err = peer.Lead(t.Context(), "shop", store.Lease{Worker: "peer"})
+		return err == nil && second.Epoch > 0
 	})
-	commit := func(s *Store, worker string) error {
-		return s.Commit(t.Context(), store.Changes{App: "shop", Worker: worker, Handled: []store.Handled{{Feedback: f.ID}},
-			Findings: []*store.Finding{{ID: "of " + worker, App: "shop", Version: 1, State: "open"}}})
+	if second.Epoch != first.Epoch+1 {
+		t.Errorf("lease %+v after %+v", second, first)
 	}
-	if err := commit(dead, "dead"); !errors.Is(err, store.ErrConflict) {
-		t.Errorf("the first worker commits what the peer has: %v", err)
+	if fs, err := peer.Pending(t.Context(), "shop", second, 10); err != nil || len(fs) != 1 || !fs[0].Given {
+		t.Fatalf("pending for the peer: %+v %v, want what the first had", fs, err)
 	}
-	if err := commit(peer, "peer"); err != nil {
+	commit := func(s *Store, l store.Lease) error {
+		return s.Commit(t.Context(), store.Changes{App: "shop", Lease: l, Handled: []store.Handled{{Feedback: f.ID}},
+			Findings: []*store.Finding{{ID: "of " + l.Worker, App: "shop", Version: 1, State: "open"}}})
+	}
+	if err := commit(paused, first); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("the first learner commits what the peer has: %v", err)
+	}
+	if err := commit(peer, second); err != nil {
 		t.Errorf("the peer: %v", err)
 	}
-	if err := commit(dead, "dead"); !errors.Is(err, store.ErrConflict) {
-		t.Errorf("the first worker commits what the peer handled: %v", err)
+	if err := commit(paused, first); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("the first learner commits what the peer handled: %v", err)
+	}
+	if _, err := paused.Publish(t.Context(), "shop", 0, &rules.Set{App: "shop"}, store.Audit{Actor: "learner", Action: "refresh", Lease: first}); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("the first learner publishes: %v", err)
 	}
 	if fs, _, err := peer.Findings(t.Context(), store.FindingFilter{App: "shop"}); err != nil || len(fs) != 1 {
 		t.Errorf("%d findings %v: the effect must be there once", len(fs), err)
 	}
 }
 
-// Several learners on one server handle every record once between them; 100,000
-// with HEED_SOAK.
+// What a learner of an earlier version had claimed is pending.
+func TestStore_Pending_AfterClaims(t *testing.T) {
+	srv := startServer(t)
+	s := open(t, srv.options(t))
+	f, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Source: "api", Comment: "once"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.do("ZREM", s.base("shop")+"fd", f.ID)
+	srv.do("ZADD", s.base("shop")+"fc", fmt.Sprint(time.Now().Add(time.Hour).UnixMilli()), f.ID)
+	srv.do("HSET", s.base("shop")+"fw", f.ID, "old")
+	for range 2 {
+		if fs := storetest.Pending(t, s, "shop", 10); len(fs) != 1 || fs[0].ID != f.ID {
+			t.Fatalf("pending %+v, want the claimed record", fs)
+		}
+	}
+	if n := srv.raw.Exists(t.Context(), s.base("shop")+"fc", s.base("shop")+"fw").Val(); n != 0 {
+		t.Errorf("%d keys of claims are left", n)
+	}
+}
+
+// Several learners on one server, of which each app has one at a time, handle
+// every record once between them; 100,000 with HEED_SOAK.
 func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 	srv := startServer(t)
 	opt := srv.options(t)
@@ -238,50 +265,74 @@ func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 		n = 100_000
 	}
 	s := open(t, opt)
+	const apps = 3
 	var wg sync.WaitGroup
 	for w := range 32 {
 		wg.Go(func() {
 			for i := w; i < n; i += 32 {
-				if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: fmt.Sprint("app", i%3), Source: "api", Comment: fmt.Sprint(i)}); err != nil {
+				if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: fmt.Sprint("app", i%apps), Source: "api", Comment: fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	var mu sync.Mutex
-	seen := map[string]int{}
+	o := &once{seen: map[string]int{}}
 	for w := range 4 {
 		peer := open(t, withDir(opt, t.TempDir()))
-		worker := fmt.Sprint("w", w)
 		wg.Go(func() {
-			for {
-				fs, err := peer.Pending(t.Context(), worker, 20)
-				if err != nil {
-					t.Error(err)
-				}
-				if err != nil || len(fs) == 0 {
-					return
-				}
-				for _, f := range fs {
-					if err := peer.Commit(t.Context(), store.Changes{App: f.App, Worker: worker, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
-						t.Errorf("commit: %v", err)
-					}
-					mu.Lock()
-					seen[f.Comment]++
-					mu.Unlock()
-				}
+			for i := 0; o.handled() < n && !t.Failed(); i++ {
+				o.batch(t, peer, fmt.Sprint("app", (w+i)%apps), fmt.Sprint("w", w))
 			}
 		})
 	}
 	wg.Wait()
-	for text, k := range seen {
+	for text, k := range o.seen {
 		if k != 1 {
 			t.Errorf("record %s was handled %d times", text, k)
 		}
 	}
-	if len(seen) != n {
-		t.Errorf("%d records were handled, want %d", len(seen), n)
+	if len(o.seen) != n {
+		t.Errorf("%d records were handled, want %d", len(o.seen), n)
+	}
+}
+
+// once counts how often each record was handled.
+type once struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (o *once) handled() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.seen)
+}
+
+// batch handles some records if the worker gets the app's lease, and gives it
+// back.
+func (o *once) batch(t *testing.T, s *Store, app, worker string) {
+	l, err := s.Lead(t.Context(), app, store.Lease{Worker: worker})
+	if err != nil || l.Epoch == 0 {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	fs, err := s.Pending(t.Context(), app, l, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range fs {
+		if err := s.Commit(t.Context(), store.Changes{App: f.App, Lease: l, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
+			t.Errorf("commit: %v", err)
+		}
+		o.mu.Lock()
+		o.seen[f.Comment]++
+		o.mu.Unlock()
+	}
+	if err := s.Yield(t.Context(), app, l); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"heed/rules"
 	"heed/store"
+	"heed/store/storetest"
 )
 
 // slowest is how long any call may take during an outage: its time limit, and
@@ -270,10 +271,7 @@ func arrived(t *testing.T, srv *server, s *Store, acked said) {
 			return err == nil && f.Comment == a[1]
 		})
 	}
-	fs, err := s.Pending(t.Context(), "w", store.MaxPage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fs := storetest.Pending(t, s, "shop", store.MaxPage)
 	seen := map[string]int{}
 	for _, f := range fs {
 		seen[f.Comment]++

@@ -82,7 +82,6 @@ type Options struct {
 	Prefix       string        // of every key; default heed
 	Timeout      time.Duration // of one call, retry included; default 1s
 	Poll         time.Duration // how often Wait looks for itself; default 1s
-	Claim        time.Duration // how long a record that Pending gave out stays with its worker; default 2m
 	JournalBytes int64         // undelivered feedback; beyond it AddFeedback is ErrFull; default 256 MiB
 	LogExchanges int64         // exchanges that an app's stream holds; default 50000
 	LogBytes     int64         // their bytes, compressed; default 64 MiB
@@ -96,7 +95,6 @@ func (o Options) withDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, "heed")
 	o.Timeout = cmp.Or(o.Timeout, time.Second)
 	o.Poll = cmp.Or(o.Poll, time.Second)
-	o.Claim = cmp.Or(o.Claim, 2*time.Minute)
 	o.JournalBytes = cmp.Or(o.JournalBytes, 256<<20)
 	o.LogExchanges = cmp.Or(o.LogExchanges, 50_000)
 	o.LogBytes = cmp.Or(o.LogBytes, 64<<20)

@@ -153,6 +153,7 @@ type publication struct {
 	Record string       `json:"record"`
 	Rules  []ruleRecord `json:"rules,omitempty"`
 	P      *learned     `json:"p,omitempty"`
+	Lease  *store.Lease `json:"lease,omitempty"`
 	auditTail
 
 	set   *rules.Set
@@ -188,6 +189,8 @@ func (s *Store) Publish(ctx context.Context, app string, base rules.Epoch, set *
 		return rules.Head{}, err
 	}
 	switch reply[0] {
+	case "fenced":
+		return rules.Head{}, errFenced(a.Lease, reply)
 	case "epoch":
 		return rules.Head{}, fmt.Errorf("publish on epoch %d, the head has %s: %w", base, reply[1], store.ErrConflict)
 	case "version":
@@ -202,7 +205,7 @@ func (s *Store) newPublication(app string, base rules.Epoch, set *rules.Set, a s
 	if err != nil {
 		return nil, err
 	}
-	p := &publication{arguments: s.arguments(app), Base: base, Hash: own.Hash(), Set: string(own.JSON()), set: own, audit: audit}
+	p := &publication{arguments: s.arguments(app), Base: base, Hash: own.Hash(), Set: string(own.JSON()), set: own, audit: audit, Lease: named(a.Lease)}
 	rec, err := json.Marshal(store.HeadRecord{Head: audit.Head, Time: audit.Time, Actor: a.Actor, Action: a.Action, Rules: len(own.Rules)})
 	p.Record = string(rec)
 	return p, err

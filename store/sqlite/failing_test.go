@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"heed/store"
+	"heed/store/storetest"
 )
 
 var errInjected = errors.New("injected I/O error")
@@ -137,7 +138,7 @@ func playFailing(t *testing.T, k int, after bool) bool {
 	if try(err) && acked["f1"] {
 		t.Errorf("call %d: a used key was taken again", k)
 	}
-	done := try(s.Commit(ctx, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: "f0", Note: "done"}},
+	done := try(s.Commit(ctx, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: "f0", Note: "done"}},
 		Findings: []*store.Finding{{ID: "d1", App: "shop", Version: 1, State: "open"}, {ID: "d2", App: "shop", Version: 1, State: "open"}}}))
 	if f.calls >= k && failed > 1 {
 		t.Errorf("call %d (after %v): %d changes failed of one error", k, after, failed)
@@ -171,10 +172,7 @@ func checkFailing(t *testing.T, dir, where string, acked map[string]bool, done b
 		_, err := s.Finding(ctx, "shop", id)
 		there = append(there, err == nil)
 	}
-	pending, err := s.Pending(ctx, "w", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pending := storetest.Pending(t, s, "shop", 10)
 	handled := true
 	for _, p := range pending {
 		handled = handled && p.ID != "f0"

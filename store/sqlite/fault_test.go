@@ -124,7 +124,7 @@ func (f *life) publish(ctx context.Context, s *Store) {
 
 // learn handles a record, files two findings for it, and takes another back.
 func (f *life) learn(ctx context.Context, s *Store, id string) {
-	f.ack(s.Commit(ctx, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: "id-" + id, Note: "done"}},
+	f.ack(s.Commit(ctx, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: "id-" + id, Note: "done"}},
 		Findings: []*store.Finding{{ID: "d1", App: "shop", Version: 1, State: "open"}, {ID: "d2", App: "shop", Version: 1, State: "open"}}}),
 		func(l *ledger) { l.learned = true })
 	f.ack(s.Retract(ctx, "shop", "id-before-2"), func(*ledger) {})

@@ -121,7 +121,7 @@ type row struct {
 	at       int64
 	n        int64
 	revision int64
-	given    bool // out, or it was when its learner died
+	given    bool // out
 }
 
 func scanFeedback(scan func(...any) error) (row, error) {
@@ -237,7 +237,7 @@ func (s *Store) Feedback(ctx context.Context, f store.FeedbackFilter) ([]*store.
 }
 
 // again makes a record pending, whoever had it and whatever came of it.
-const again = `due = 0, tries = 0, aside = 0, worker = NULL, claimed = 0, revision = revision + 1`
+const again = `due = 0, tries = 0, aside = 0, revision = revision + 1`
 
 // Retract implements store.Store.
 func (s *Store) Retract(ctx context.Context, app, id string) error {

@@ -9,40 +9,38 @@ import (
 	"heed/store"
 )
 
-// claimTime is how long a record that Pending handed out stays with its worker.
-// It is above any sane time for one batch of the learner; afterwards the record
-// goes to whoever asks.
-const claimTime = 2 * time.Minute
-
-// Pending implements store.Store. A worker that asks again gets its own claims
-// again; those of another worker are free after two minutes.
-func (s *Store) Pending(ctx context.Context, worker string, limit int) ([]*store.Feedback, error) {
-	if err := s.ready(ctx); err != nil {
+// Pending implements store.Store.
+func (s *Store) Pending(ctx context.Context, app string, l store.Lease, limit int) ([]*store.Feedback, error) {
+	if err := s.check(ctx, app); err != nil {
 		return nil, err
 	}
 	now := time.Now().UnixMilli()
 	var due int
 	// Most of the time nothing is due: ask a reader before taking the writer.
-	err := s.main.one(ctx, []any{&due}, `SELECT count(*) FROM (SELECT 1 FROM feedback WHERE due <= ? LIMIT 1)`, now)
+	if err := leads(ctx, s.main, app, l); err != nil {
+		return nil, err
+	}
+	err := s.main.one(ctx, []any{&due}, `SELECT count(*) FROM (SELECT 1 FROM feedback WHERE app = ? AND due <= ? LIMIT 1)`, app, now)
 	if err != nil || due == 0 {
 		return nil, err
 	}
 	var out []*store.Feedback
 	err = s.main.change(ctx, quiet, func(ctx context.Context, w *writer) error {
+		if err := leads(ctx, w, app, l); err != nil {
+			return err
+		}
 		var rows []row
 		err := w.each(ctx, func(scan func(...any) error) error {
 			r, err := scanFeedback(scan)
 			rows = append(rows, r)
 			return err
-		}, `SELECT `+feedbackColumns+` FROM feedback WHERE due <= ? AND (claimed <= ? OR worker = ?) ORDER BY at, n LIMIT ?`,
-			now, now, worker, store.PageSize(limit))
+		}, `SELECT `+feedbackColumns+` FROM feedback WHERE app = ? AND due <= ? ORDER BY at, n LIMIT ?`, app, now, store.PageSize(limit))
 		for _, r := range rows {
-			r.f.Given = r.given
 			if err != nil {
 				return err
 			}
-			_, err = w.exec(ctx, `UPDATE feedback SET worker = ?, claimed = ?, claim = revision WHERE n = ?`,
-				worker, now+claimTime.Milliseconds(), r.n)
+			r.f.Given = r.given
+			_, err = w.exec(ctx, `UPDATE feedback SET claim = revision WHERE n = ? AND claim IS NOT revision`, r.n)
 			out = append(out, r.f)
 		}
 		return err
@@ -67,11 +65,12 @@ func (s *Store) Commit(ctx context.Context, c store.Changes) error {
 
 // turn is what one Commit changes, encoded, sharing nothing with the caller.
 type turn struct {
-	app, worker string
-	handled     []handled
-	proposals   []learned
-	findings    []learned
-	audits      []store.Audit
+	app       string
+	lease     store.Lease
+	handled   []handled
+	proposals []learned
+	findings  []learned
+	audits    []store.Audit
 }
 
 type handled struct {
@@ -91,7 +90,7 @@ type learned struct {
 }
 
 func newTurn(c store.Changes) (*turn, error) {
-	t := &turn{app: c.App, worker: c.Worker}
+	t := &turn{app: c.App, lease: c.Lease}
 	for _, h := range c.Handled {
 		e := handled{id: h.Feedback, note: h.Note, tries: h.Tries, aside: h.Aside, begun: h.Begun}
 		if !h.RetryAt.IsZero() {
@@ -150,6 +149,9 @@ func encodeFinding(f *store.Finding, app string) (learned, error) {
 }
 
 func (t *turn) apply(ctx context.Context, w *writer) error {
+	if err := fenced(ctx, w, t.app, t.lease); err != nil {
+		return err
+	}
 	if err := addApp(ctx, w, t.app); err != nil {
 		return err
 	}
@@ -177,18 +179,13 @@ func (t *turn) apply(ctx context.Context, w *writer) error {
 }
 
 // handle notes what became of a pending record. One that was retracted after it
-// was handed out stays pending; one that another worker holds is a conflict.
+// was given out stays pending.
 func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
-	var n, claimed, revision, retracted int64
-	var worker string
-	var claim *int64
-	err := w.one(ctx, []any{&n, &claimed, &worker, &claim, &revision, &retracted},
-		`SELECT n, claimed, coalesce(worker, ''), claim, revision, retracted FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
+	var n, revision, retracted int64
+	var claim *int64 // revision at which it was given out
+	err := w.one(ctx, []any{&n, &claim, &revision, &retracted}, `SELECT n, claim, revision, retracted FROM feedback WHERE app = ? AND id = ?`, t.app, h.id)
 	if err != nil {
 		return err
-	}
-	if worker != "" && worker != t.worker && claimed > time.Now().UnixMilli() {
-		return fmt.Errorf("%w: worker %q has it", store.ErrConflict, worker)
 	}
 	if h.begun {
 		_, err := w.exec(ctx, `UPDATE feedback SET tries = ? WHERE n = ?`, h.tries, n)
@@ -198,7 +195,7 @@ func (t *turn) handle(ctx context.Context, w *writer, h handled) error {
 	if stale {
 		due, h.tries, h.aside = int64(0), 0, false
 	}
-	_, err = w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, tries = ?, aside = ?, worker = NULL, claimed = 0, claim = NULL WHERE n = ?`,
+	_, err = w.exec(ctx, `UPDATE feedback SET due = ?, note = ?, tries = ?, aside = ?, claim = NULL WHERE n = ?`,
 		due, h.note, h.tries, h.aside, n)
 	if err != nil {
 		return err

@@ -96,6 +96,7 @@ type publication struct {
 	set   *rules.Set
 	doc   []byte
 	audit store.Audit
+	lease store.Lease
 }
 
 func newPublication(app string, base rules.Epoch, set *rules.Set, a store.Audit) (*publication, error) {
@@ -103,10 +104,13 @@ func newPublication(app string, base rules.Epoch, set *rules.Set, a store.Audit)
 	if err != nil {
 		return nil, err
 	}
-	return &publication{app: app, base: base, set: own, doc: sealBytes(own.JSON()), head: audit.Head, audit: audit}, nil
+	return &publication{app: app, base: base, set: own, doc: sealBytes(own.JSON()), head: audit.Head, audit: audit, lease: a.Lease}, nil
 }
 
 func (p *publication) apply(ctx context.Context, w *writer) error {
+	if err := fenced(ctx, w, p.app, p.lease); err != nil {
+		return err
+	}
 	prev, err := p.previous(ctx, w)
 	if err != nil {
 		return err

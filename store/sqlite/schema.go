@@ -22,7 +22,7 @@ type schema struct {
 // Application ids: "HEEM" and "HEEX". A file that carries another one is no
 // store of ours.
 var (
-	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2, mainV3}}
+	mainSchema = schema{id: 0x4845454d, synchronous: "FULL", pageBytes: 4 << 10, secureDelete: "ON", counts: true, steps: []string{mainV1, mainV2, mainV3, mainV4}}
 	logSchema  = schema{id: 0x48454558, synchronous: "NORMAL", pageBytes: 16 << 10, secureDelete: "FAST", steps: []string{logV1, logV2}}
 )
 
@@ -97,6 +97,15 @@ const mainV3 = `
 ALTER TABLE feedback ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE feedback ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX feedback_aside ON feedback(app, at, id) WHERE aside;
+`
+
+// One learner works on an app's feedback, so records need not say whose they are.
+const mainV4 = `
+CREATE TABLE lease(app TEXT PRIMARY KEY, worker TEXT NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
+ALTER TABLE feedback DROP COLUMN worker;
+ALTER TABLE feedback DROP COLUMN claimed;
+DROP INDEX feedback_due;
+CREATE INDEX feedback_due ON feedback(app, at) WHERE due IS NOT NULL;
 `
 
 // An exchange lives in a slot of a chunk: a run of one app's exchanges that are

@@ -64,7 +64,8 @@ type Store struct {
 	main *database // heed.db
 	log  *database // exchanges.db
 
-	bell bell
+	bell   bell
+	leases leases
 
 	protect sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
 	rewrite sync.Mutex   // held by who takes chunks apart: retention, merging, erasing

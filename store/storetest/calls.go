@@ -80,6 +80,12 @@ func calls(s store.Store, app, id string) []call {
 			return some(len(as), err)
 		}),
 		read("VerifyAudit", func(ctx context.Context) error { n, err := s.VerifyAudit(ctx, app); return some(int(n), err) }),
+		read("Pending", func(ctx context.Context) error {
+			fs, err := s.Pending(ctx, app, leaseOf(ctx, s, app), 5)
+			return some(len(fs), err)
+		}),
+		write("Lead", func(ctx context.Context) error { _, err := s.Lead(ctx, app, store.Lease{Worker: "eve"}); return err }),
+		write("Yield", func(ctx context.Context) error { return s.Yield(ctx, app, store.Lease{Worker: "eve", Epoch: 1}) }),
 		write("Retract", func(ctx context.Context) error { return s.Retract(ctx, app, id) }),
 		write("Commit handled", func(ctx context.Context) error {
 			return s.Commit(ctx, store.Changes{App: app, Handled: []store.Handled{{Feedback: id}}})
@@ -104,6 +110,12 @@ func calls(s store.Store, app, id string) []call {
 	}
 }
 
+// leaseOf makes the caller the app's learner; the zero Lease when that fails.
+func leaseOf(ctx context.Context, s store.Store, app string) store.Lease {
+	l, _ := s.Lead(ctx, app, store.Lease{Worker: "w"}) // what it is for fails too
+	return l
+}
+
 // wordsHash is the hash of the blob that everything keeps.
 var wordsHash = func() string {
 	sum := sha256.Sum256([]byte("words"))
@@ -121,7 +133,7 @@ func everything(t testing.TB, s store.Store, app, id string) {
 	f.ID, f.Key, f.Digest = id, "key", "digest-"+app
 	add(t, s, f)
 	commit(t, s, store.Changes{
-		App: app, Handled: []store.Handled{{Feedback: id, Link: &store.Link{ExchangeID: id, Alias: "support"}}},
+		App: app, Handled: []store.Handled{{Feedback: id, RetryAt: at(0), Link: &store.Link{ExchangeID: id, Alias: "support"}}},
 		Proposals: []*store.Proposal{proposal(app, id, 1)}, Findings: []*store.Finding{finding(app, id, 1)},
 	})
 	publish(t, s, app, 0, set(app, rule(app, "a", 1)))

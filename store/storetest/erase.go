@@ -85,12 +85,11 @@ func RunErase(t *testing.T, s Erasing) {
 	if e, err := s.Traces(t.Context(), "other", anns); err != nil || e.Exchanges+len(e.Feedback)+len(e.Touched) > 0 {
 		t.Errorf("another app has traces %+v, %v", e, err)
 	}
-	busy, err := s.Pending(t.Context(), "w", 10) // a learner works on what quotes the person
-	ok(t, err)
+	busy := Pending(t, s, "shop", 10) // a learner works on what quotes the person
 	same(t, feedbackIDs(busy), []string{others.ID})
 	e, err := s.EraseUser(t.Context(), "shop", anns, nil)
 	ok(t, err)
-	commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: others.ID, Link: busy[0].Link}}})
+	commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: others.ID, Link: busy[0].Link}}})
 	same(t, e, store.Erased{Exchanges: 20, Feedback: []string{own.ID}, Touched: []string{others.ID}, Records: 2})
 	by := store.Audit{Actor: "ann", Action: "erase"}
 	is(t, s.Forget(t.Context(), "shop", e, by), store.ErrConflict) // a rule in force rests on it
@@ -155,8 +154,7 @@ func erasedIsGone(t *testing.T, s Erasing, own, others *store.Feedback) {
 	if err != nil || f.Version != 2 || len(f.Evidence) != 1 {
 		t.Errorf("finding %+v, %v", f, err)
 	}
-	ps, err := s.Pending(t.Context(), "w", 10)
-	ok(t, err)
+	ps := Pending(t, s, "shop", 10)
 	same(t, feedbackIDs(ps), []string{others.ID}) // to be derived from anew
 	vs, err := s.RuleVersions(t.Context(), "shop", "")
 	if err != nil || len(vs) != 0 {

@@ -151,8 +151,7 @@ var feedbackCases = []Case{
 		handle(t, s, f.ID)
 		ok(t, s.Retract(t.Context(), "shop", f.ID))
 		s = reopen(t, s)
-		ps, err := s.Pending(t.Context(), "w", 10)
-		ok(t, err)
+		ps := Pending(t, s, "shop", 10)
 		if len(ps) != 1 || ps[0].ID != f.ID || ps[0].Retracted.IsZero() {
 			t.Fatalf("pending after the retraction: %+v", ps)
 		}
@@ -164,7 +163,7 @@ var feedbackCases = []Case{
 	}},
 	{"Ratings", "Ratings sums the linked, unretracted, unsuperseded ratings per alias, step and target: above 0 counts as good, below as bad.", func(t *testing.T, s store.Store) {
 		link := func(f *store.Feedback, step, model string) {
-			commit(t, s, store.Changes{App: f.App, Worker: "w", Handled: []store.Handled{{Feedback: f.ID, Link: &store.Link{
+			commit(t, s, store.Changes{App: f.App, Handled: []store.Handled{{Feedback: f.ID, Link: &store.Link{
 				ExchangeID: store.NewID(), Alias: "support", Step: step, Target: rules.TargetDecision{Upstream: "main", Model: model},
 			}}}})
 		}
@@ -196,7 +195,6 @@ var feedbackCases = []Case{
 // handle takes the record as the learner does.
 func handle(t testing.TB, s store.Store, id string) {
 	t.Helper()
-	_, err := s.Pending(t.Context(), "w", 100)
-	ok(t, err)
-	commit(t, s, store.Changes{App: "shop", Worker: "w", Handled: []store.Handled{{Feedback: id}}})
+	Pending(t, s, "shop", 100)
+	commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: id}}})
 }

@@ -62,7 +62,6 @@ func cancel(t *testing.T, s store.Store) {
 	all := append(calls(s, "shop", id),
 		call{"Wait", false, func(ctx context.Context) error { _, err := s.Wait(ctx, 0); return err }},
 		call{"Apps", false, func(ctx context.Context) error { _, err := s.Apps(ctx); return err }},
-		call{"Pending", false, func(ctx context.Context) error { _, err := s.Pending(ctx, "w", 1); return err }},
 		call{"Health", false, s.Health})
 	for _, c := range all {
 		if err := c.call(cancelled()); !errors.Is(err, context.Canceled) {

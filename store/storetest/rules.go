@@ -79,6 +79,22 @@ var ruleCases = []Case{
 		ok(t, err)
 		same(t, first, int64(0))
 	}},
+	{"Publish/Fenced", "With an a.Lease that is not the app's any more nothing changes, and it is ErrFenced.", func(t *testing.T, s store.Store) {
+		commit(t, s, store.Changes{App: "shop", Proposals: []*store.Proposal{proposal("shop", "p", 1)}})
+		old := Lead(t, s, "shop", "w1")
+		now := Lead(t, s, "shop", "w1")
+		a := store.Audit{Actor: "auto", Action: "approve", Proposal: "p", ProposalVersion: 1}
+		for _, l := range []store.Lease{{Worker: "w1"}, old, {Worker: "w2", Epoch: now.Epoch}} {
+			a.Lease = l
+			before := picture(t, s, "shop")
+			_, err := s.Publish(t.Context(), "shop", 0, set("shop"), a)
+			is(t, err, store.ErrFenced)
+			same(t, picture(t, s, "shop"), before)
+		}
+		a.Lease = now
+		_, err := s.Publish(t.Context(), "shop", 0, set("shop"), a)
+		ok(t, err)
+	}},
 	{"Publish/Epoch", "The new epoch is base+1, also when the set is one that was in force before.", func(t *testing.T, s store.Store) {
 		old := set("shop")
 		first := publish(t, s, "shop", 0, old)

@@ -147,6 +147,25 @@ func commit(t testing.TB, s store.Store, c store.Changes) {
 	ok(t, s.Commit(t.Context(), c))
 }
 
+// Pending gives what is pending of the app to a learner of that app.
+func Pending(tb testing.TB, s store.Store, app string, limit int) []*store.Feedback {
+	tb.Helper()
+	fs, err := s.Pending(tb.Context(), app, Lead(tb, s, app, "w"), limit)
+	ok(tb, err)
+	return fs
+}
+
+// Lead makes the worker the app's learner.
+func Lead(tb testing.TB, s store.Store, app, worker string) store.Lease {
+	tb.Helper()
+	l, err := s.Lead(tb.Context(), app, store.Lease{Worker: worker})
+	ok(tb, err)
+	if l.Epoch == 0 {
+		tb.Fatalf("worker %q has no lease of app %q", worker, app)
+	}
+	return l
+}
+
 func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

@@ -1,16 +1,11 @@
 -- Makes the learner's changes, all or none.
 local was = before()
 if was then return was end
+local f = fenced()
+if f then return f end
 local t = now()
 for _, h in ipairs(A.handled or {}) do
-  local m = state(h.id)
-  if not m then return {'unknown', h.id} end
-  local worker = call('HGET', K .. 'fw', h.id)
-  if worker and worker ~= A.worker and tonumber(call('ZSCORE', K .. 'fc', h.id) or 0) > t then
-    return {'held', h.id, worker}
-  end
-  -- Another worker took it over from this one and is through with it.
-  if m.by and m.by ~= A.worker then return {'held', h.id, m.by} end
+  if not state(h.id) then return {'unknown', h.id} end
 end
 for _, kind in ipairs({'p', 'g'}) do
   for _, e in ipairs(A[kind] or {}) do
@@ -27,8 +22,7 @@ for _, h in ipairs(A.handled or {}) do if h.begun then
 else
   local m = state(h.id)
   local stale = m.claim and m.claim ~= m.rev
-  local held = call('HGET', K .. 'fw', h.id) == A.worker
-  unclaim(h.id)
+  unqueue(h.id)
   m.claim, m.note, m.tries, m.aside = nil, h.note, h.tries, nil
   if stale then
     call('ZADD', K .. 'fd', m.at, h.id)
@@ -38,8 +32,6 @@ else
     m.aside = true
   elseif h.wait then
     call('ZADD', K .. 'fr', t + h.wait, h.id)
-  elseif held then
-    m.by = A.worker
   end
   if h.link and (m.ret or not stale) then -- a stale link may show what was erased meanwhile
     call('HSET', K .. 'fl', h.id, h.link)

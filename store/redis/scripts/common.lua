@@ -66,21 +66,31 @@ local function supersede(id, m)
   call('HSET', K .. 'fx', field, cjson.encode(list))
 end
 
--- unclaim takes the record from whoever has it and from all queues.
-local function unclaim(id)
-  call('ZREM', K .. 'fz', id)
-  call('ZREM', K .. 'fc', id)
-  call('ZREM', K .. 'fd', id)
-  call('ZREM', K .. 'fr', id)
-  call('HDEL', K .. 'fw', id)
+-- lease is the app's newest lease.
+local function lease()
+  local l = call('GET', K .. 'le')
+  return l and cjson.decode(l) or {worker = '', epoch = 0, till = 0}
 end
 
--- again makes the record pending, whoever had it.
+-- fenced is the reply when A.lease is not the app's, or not any more.
+local function fenced()
+  local l = A.lease and lease()
+  if l and (l.worker ~= A.lease.worker or l.epoch ~= A.lease.epoch or l.epoch == 0) then
+    return {'fenced', tostring(l.epoch), l.worker}
+  end
+end
+
+-- unqueue takes the record from all queues.
+local function unqueue(id)
+  for _, k in ipairs({'fd', 'fr', 'fz'}) do call('ZREM', K .. k, id) end
+end
+
+-- again makes the record pending, whoever had it and whatever came of it.
 local function again(id)
   local m = state(id)
   if not m then return end
-  m.rev, m.by, m.tries, m.aside = m.rev + 1, nil, nil, nil
-  unclaim(id)
+  m.rev, m.tries, m.aside = m.rev + 1, nil, nil
+  unqueue(id)
   call('ZADD', K .. 'fd', m.at, id)
   put(id, m)
 end

@@ -1,6 +1,8 @@
 -- Makes a set the head.
 local was = before()
 if was then return was end
+local f = fenced()
+if f then return f end
 local head = call('GET', K .. 'hd')
 local epoch = head and cjson.decode(head)[1] or 0
 if not head and A.lost then epoch = A.base end

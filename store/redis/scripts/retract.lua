@@ -7,8 +7,8 @@ if not m then
   if not m then return {'none'} end
 end
 if m.ret then return {'same'} end
-m.ret, m.rev, m.by, m.tries, m.aside = now(), m.rev + 1, nil, nil, nil
-unclaim(id)
+m.ret, m.rev, m.tries, m.aside = now(), m.rev + 1, nil, nil
+unqueue(id)
 call('ZADD', K .. 'fd', m.at, id)
 put(id, m)
 return done({'new'})

@@ -7,7 +7,7 @@ for _, e in ipairs(A.own or {}) do
   if m then
     m.ret = 1
     put(e.id, m) -- its rating does not count any more
-    unclaim(e.id)
+    unqueue(e.id)
     for _, k in ipairs({'f', 'fm', 'fl'}) do call('HDEL', K .. k, e.id) end
     for _, k in ipairs({'ft', 'fn'}) do call('ZREM', K .. k, e.id) end
     if e.session then call('ZREM', K .. 'fi:s:' .. e.session, e.id) end
