@@ -82,6 +82,7 @@ type Learner struct {
 	retries map[string]time.Time // when records that were put off are due again, by feedback id; at most maxRetries
 	apps    map[string]*appState // that it leads, as Run's goroutine knows
 	leases  leases
+	silence silence        // of the store
 	side    sync.WaitGroup // background refreshes and questions to the model
 	consult consult
 }
@@ -169,9 +170,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	changed := true
 	for ctx.Err() == nil {
 		if err := l.work(ctx); err != nil && ctx.Err() == nil {
-			l.metrics.errors.Inc()
-			l.opt.Log.Error("learner: store does not answer, will try again", "error", err)
-			sleep(ctx, l.opt.Poll)
+			l.silent(ctx, err)
 			continue
 		}
 		if changed || l.busy() || due(tended, l.now(), tendEvery) {
@@ -186,15 +185,32 @@ func (l *Learner) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			seen = n
+			l.answered()
 		case errors.Is(err, store.ErrClosed):
 			return fmt.Errorf("wait for changes: %w", err)
-		case !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			l.metrics.errors.Inc()
-			l.opt.Log.Error("learner: wait for changes", "error", err)
-			sleep(ctx, l.opt.Poll)
+		case errors.Is(err, context.DeadlineExceeded):
+			l.answered()
+		case ctx.Err() == nil:
+			l.silent(ctx, fmt.Errorf("wait for changes: %w", err))
 		}
 	}
 	return nil
+}
+
+// silent deals with a store that does not answer.
+func (l *Learner) silent(ctx context.Context, err error) {
+	l.metrics.errors.Inc()
+	if l.silence.failed(time.Now()) {
+		l.opt.Log.Error("learner: store does not answer, will try again", "error", err)
+	}
+	sleep(ctx, l.opt.Poll)
+}
+
+// answered notes that it does, and says so after an outage.
+func (l *Learner) answered() {
+	if lasted, over := l.silence.answered(time.Now()); over {
+		l.opt.Log.Info("learner: store answers again", "after", lasted)
+	}
 }
 
 // busy says whether something that runs aside is to be taken in when it ends.
