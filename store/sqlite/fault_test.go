@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
+	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -100,9 +102,13 @@ func (f *life) log(ctx context.Context, s *Store, at time.Time) {
 		xs = append(xs, x)
 	}
 	f.batches = append(f.batches, xs)
+	f.write(ctx, s, xs)
+}
+
+func (f *life) write(ctx context.Context, s *Store, xs []*store.Exchange) {
 	f.ack(s.WriteExchanges(ctx, xs), func(l *ledger) {
 		for _, x := range xs {
-			if x.App == "shop" && time.Since(x.Time) < time.Hour { // others expire
+			if time.Since(x.Time) < lifeOptions.Retain.Age { // others expire
 				l.exchanges[x.ID] = true
 			}
 		}
@@ -130,22 +136,33 @@ func (f *life) learn(ctx context.Context, s *Store, id string) {
 	f.ack(s.Retract(ctx, "shop", "id-before-2"), func(*ledger) {})
 }
 
-// checkBatches checks that of each batch an app's exchanges are there whole or
-// not at all.
-func (f *life) checkBatches(t testing.TB, s *Store) {
+// checkLog checks that of each batch an app's exchanges are there whole or not at
+// all, as they were written, in lists and by id alike, and those of acked are there.
+func (f *life) checkLog(t testing.TB, s *Store, acked map[string]bool) {
 	t.Helper()
 	for i, xs := range f.batches {
 		if time.Since(xs[0].Time) > lifeOptions.Retain.Age {
 			continue // it expires chunk by chunk
 		}
+		listed := listed(t, s, xs)
 		there, of := map[string]int{}, map[string]int{}
-		for _, x := range xs {
+		for k, x := range xs {
 			of[x.App]++
-			_, err := s.Exchange(t.Context(), x.App, x.ID)
-			if err == nil {
+			got := listed[x.ID]
+			if got != nil {
 				there[x.App]++
-			} else if !errors.Is(err, store.ErrNotFound) {
-				t.Error(err)
+			}
+			if got == nil && acked[x.ID] {
+				t.Errorf("exchange %s was written and is gone", x.ID)
+			}
+			if got != nil && (got.App != x.App || !bytes.Equal(got.Request, x.Request) || !bytes.Equal(got.Response, x.Response)) {
+				t.Errorf("exchange %s is not what was written", x.ID)
+			}
+			if k%8 > 0 && got != nil { // each opens a whole chunk
+				continue
+			}
+			if _, err := s.Exchange(t.Context(), x.App, x.ID); (err == nil) != (got != nil) || err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("exchange %s by id: %v; listed: %v", x.ID, err, got != nil)
 			}
 		}
 		for app, n := range there {
@@ -154,6 +171,27 @@ func (f *life) checkBatches(t testing.TB, s *Store) {
 			}
 		}
 	}
+}
+
+// listed lists what is there of the batch, and of what arrived meanwhile.
+func listed(t testing.TB, s *Store, xs []*store.Exchange) map[string]*store.Exchange {
+	t.Helper()
+	out := map[string]*store.Exchange{}
+	for _, app := range []string{"shop", "bank"} {
+		list := store.ExchangeFilter{App: app, Bodies: true, Limit: store.MaxPage,
+			Since: xs[0].Time.Truncate(time.Millisecond), Until: xs[len(xs)-1].Time.Add(time.Second)}
+		for more := true; more; more = list.After != "" {
+			page, next, err := s.Exchanges(t.Context(), list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range page {
+				out[x.ID] = x
+			}
+			list.After = next
+		}
+	}
+	return out
 }
 
 // checkLearned checks that the learner's commit is there whole or not at all.
@@ -166,15 +204,12 @@ func (l *ledger) checkLearned(t testing.TB, s *Store) {
 	}
 }
 
-// faultModes are the ways in which a disk is sick.
-var faultModes = []struct {
-	name                string
-	lasting, full, torn bool
-}{
-	{"one call fails", false, false, false},
-	{"all calls fail from one on", true, false, false},
-	{"one write is torn", false, false, true},
-	{"the disk is full from one call on", true, true, true},
+// diskFaults are the ways in which a disk is sick.
+var diskFaults = []fault{
+	{name: "one call fails"},
+	{name: "all calls fail from one on", lasting: true},
+	{name: "one write is torn", torn: true},
+	{name: "the disk is full from one call on", lasting: true, full: true, torn: true},
 }
 
 // TestStore_SickDisk makes calls of SQLite to the operating system fail, each in
@@ -182,25 +217,25 @@ var faultModes = []struct {
 // whole; errors name the file; with the fault gone the store works on.
 func TestStore_SickDisk(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 5))
-	for _, mode := range faultModes {
-		t.Run(mode.name, func(t *testing.T) {
-			tried, refused, k := 0, 0, 1+random.IntN(stride())
-			for ; ; k += stride() {
-				d := newDisk(t, t.TempDir())
-				d.set(k, mode.lasting, mode.full, mode.torn)
-				reached, errs := playSick(t, d)
+	for _, fault := range diskFaults {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			calls, _, _ := playSick(t, fault, math.MaxInt, seed)
+			step := stride(calls)
+			tried, refused, k := 0, 0, 1+int(seed%uint64(step))
+			for ; ; k += step {
+				_, failed, errs := playSick(t, fault, k, seed)
 				if t.Failed() {
-					t.Fatalf("seed %d, call %d: %v", seed, k, d.failed)
+					t.Fatalf("seed %d, call %d: %v", seed, k, failed)
 				}
-				if !reached {
+				if len(failed) == 0 {
 					break
 				}
 				if tried++; errs > 0 {
 					refused++
 				}
 			}
-			t.Logf("%d faults within %d calls, %d of them seen by the caller", tried, k, refused)
+			t.Logf("%d faults within %d calls, %d of them seen by the caller", tried, k-1, refused)
 			if tried < 4 || refused == 0 {
 				t.Errorf("%d faults, %d seen: the test proves nothing", tried, refused)
 			}
@@ -208,13 +243,18 @@ func TestStore_SickDisk(t *testing.T) {
 	}
 }
 
-// playSick reports whether the faulty call was reached and how many errors the
+// playSick plays a life in which the k-th call fails that the fault touches. It
+// returns how many such calls there were, what failed, and how many errors the
 // life saw.
-func playSick(t *testing.T, d *disk) (reached bool, errs int) {
+func playSick(t *testing.T, f fault, k int, seed uint64) (calls int, failed []string, errs int) {
 	t.Helper()
+	d := newDisk(t, memoryFolder(t))
+	defer os.RemoveAll(d.dir)
+	defer d.remove()
+	d.set(k, f, seed)
 	l := newLife()
 	l.play(t, d.dir)
-	calls, failed := d.heal()
+	calls, failed = d.heal()
 	for _, err := range l.errs {
 		if !strings.Contains(err.Error(), ".db") && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%v: the error %q names no file", failed, err)
@@ -223,24 +263,35 @@ func playSick(t *testing.T, d *disk) (reached bool, errs int) {
 	if len(failed) == 0 && len(l.errs) > 0 {
 		t.Errorf("errors without a fault: %v", l.errs)
 	}
+	errs = len(l.errs)
 	s, err := Open(t.Context(), d.dir, lifeOptions)
 	if err != nil {
 		t.Errorf("%v: with the disk well again: %v", failed, err)
-		return calls >= d.failAt, len(l.errs)
+		return calls, failed, errs
 	}
 	defer s.Close()
-	l.l.check(t, reopening{s})
-	l.l.checkLearned(t, s)
-	l.checkBatches(t, s)
-	n := len(l.errs)
+	l.check(t, s)
 	l.say(t.Context(), s, "before") // retries of what was refused, and of what was not
 	l.say(t.Context(), s, "after")
 	l.publish(t.Context(), s)
-	for _, err := range l.errs[n:] {
+	for _, xs := range l.batches {
+		l.write(t.Context(), s, xs)
+	}
+	for _, err := range l.errs[errs:] {
 		t.Errorf("%v: with the disk well again: %v", failed, err)
 	}
-	l.l.check(t, reopening{s})
-	return len(failed) > 0, n
+	l.check(t, s)
+	return calls, failed, errs
+}
+
+// check compares the store with what was acknowledged.
+func (f *life) check(t *testing.T, s *Store) {
+	t.Helper()
+	acked := f.so()
+	f.checkLog(t, s, acked.exchanges)
+	acked.exchanges = nil
+	acked.check(t, reopening{s})
+	acked.checkLearned(t, s)
 }
 
 // TestStore_WriteExchanges_WholeOrNot fails each call of SQLite to the disk while
@@ -248,27 +299,23 @@ func playSick(t *testing.T, d *disk) (reached bool, errs int) {
 // exchanges are there whole or not at all, and whole when the batch is written
 // again.
 func TestStore_WriteExchanges_WholeOrNot(t *testing.T) {
-	d := newDisk(t, t.TempDir())
+	d := newDisk(t, memoryFolder(t))
 	s := open(t, d.dir, lifeOptions)
 	refused := 0
 	for k := 1; ; k++ {
 		l := newLife()
-		d.set(k, k%2 == 0, false, false)
-		l.log(t.Context(), s.Store, time.Now())
+		d.set(k, fault{lasting: k%2 == 0}, 0)
+		l.log(t.Context(), s.Store, time.Now().Add(time.Duration(-k)*2*time.Minute)) // apart from those before
 		_, failed := d.heal()
-		if l.checkBatches(t, s.Store); t.Failed() {
+		if l.checkLog(t, s.Store, l.l.exchanges); t.Failed() {
 			t.Fatalf("call %d: %v, %v", k, failed, l.errs)
 		}
 		if len(l.errs) > 0 {
 			refused++
-			if err := s.WriteExchanges(t.Context(), l.batches[0]); err != nil {
-				t.Fatalf("call %d: written again: %v", k, err)
+			if l.write(t.Context(), s.Store, l.batches[0]); len(l.errs) > 1 {
+				t.Fatalf("call %d: written again: %v", k, l.errs[1])
 			}
-		}
-		for _, x := range l.batches[0] {
-			if _, err := s.Exchange(t.Context(), x.App, x.ID); err != nil {
-				t.Errorf("call %d: %v", k, err)
-			}
+			l.checkLog(t, s.Store, l.l.exchanges)
 		}
 		if len(failed) == 0 {
 			break

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -115,30 +116,40 @@ func (d *disk) powercut(random *rand.Rand, dir string) error {
 // there afterwards, once and whole.
 func TestStore_PowerCut(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 3))
-	cuts, k := 0, 1+random.IntN(stride())
-	for ; playPowerCut(t, random, k); k += stride() {
-		if cuts++; t.Failed() {
+	calls, _ := playPowerCut(t, math.MaxInt, seed)
+	step := stride(calls)
+	cuts, k := 0, 1+int(seed%uint64(step))
+	for ; ; k += step {
+		_, cut := playPowerCut(t, k, seed)
+		if t.Failed() {
 			t.Fatalf("seed %d, call %d", seed, k)
 		}
+		if !cut {
+			break
+		}
+		cuts++
 	}
-	t.Logf("%d cuts within %d calls", cuts, k)
+	t.Logf("%d cuts within %d calls", cuts, k-1)
 	if cuts < 4 {
 		t.Errorf("only %d cuts: the test proves nothing", cuts)
 	}
 }
 
-// playPowerCut reports whether the k-th call was reached.
-func playPowerCut(t *testing.T, random *rand.Rand, k int) bool {
+// playPowerCut plays a life in which the power is cut before the k-th call. It
+// returns how many calls the life made, and whether the k-th was reached.
+func playPowerCut(t *testing.T, k int, seed uint64) (calls int, cut bool) {
 	t.Helper()
-	dir, after := t.TempDir(), t.TempDir()
+	dir, after := memoryFolder(t), memoryFolder(t)
+	defer os.RemoveAll(dir)
+	defer os.RemoveAll(after)
 	d := newDisk(t, dir)
+	defer d.remove()
 	l := newLife()
 	var then *ledger
 	d.images, d.cutAt = map[string]*image{}, k
 	d.cut = func() {
 		then = l.so()
-		if err := d.powercut(random, after); err != nil {
+		if err := d.powercut(rand.New(rand.NewPCG(seed, uint64(k))), after); err != nil {
 			t.Error(err)
 		}
 	}
@@ -146,28 +157,30 @@ func playPowerCut(t *testing.T, random *rand.Rand, k int) bool {
 	for _, err := range l.errs {
 		t.Errorf("without a fault: %v", err)
 	}
+	calls, _ = d.heal()
 	if then == nil {
-		return false
+		return calls, false
 	}
 	s, err := Open(t.Context(), after, Options{})
 	if err != nil {
 		t.Errorf("cut before call %d: %v", k, err)
-		return true
+		return calls, true
 	}
 	defer s.Close()
 	then.exchanges = nil // a second of the log may be lost
 	then.check(t, reopening{s})
-	l.checkBatches(t, s)
+	l.checkLog(t, s, nil)
 	if _, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", Comment: "after the cut"}); err != nil {
 		t.Errorf("cut before call %d: %v", k, err)
 	}
-	return true
+	return calls, true
 }
 
-// stride is the distance of the calls that are tried: each with HEED_SOAK set.
-func stride() int {
+// stride is the distance of the calls that are tried: each with HEED_SOAK set,
+// else every fifth part of them.
+func stride(calls int) int {
 	if os.Getenv("HEED_SOAK") != "" {
 		return 1
 	}
-	return 211
+	return max(1, calls/5)
 }

@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +21,35 @@ import (
 type disk struct {
 	dir string
 
-	mu      sync.Mutex // guards what follows
-	calls   int        // so far
-	failAt  int        // the call that fails, from 1; 0 is none
-	lasting bool       // and every one after it
-	full    bool       // only what needs room fails, with SQLITE_FULL
-	torn    bool       // a write that fails has written its first half
-	failed  []string   // what failed: operation and file
+	mu     sync.Mutex // guards what follows
+	fault  fault      // how it is sick
+	calls  int        // that the fault touches, so far
+	failAt int        // the one of them that fails, from 1; 0 is none
+	random *rand.Rand // how much a torn write has written
+	failed []string   // what failed: operation and file
 
 	images map[string]*image // what a power cut would leave, by path; nil does not track
 	cutAt  int               // the call before which the power is cut
 	cut    func()            // called then
+}
+
+// fault is a way in which a disk is sick; the zero fault touches every call.
+type fault struct {
+	name    string
+	lasting bool // all calls that it touches fail from one on
+	full    bool // only what needs room fails, with SQLITE_FULL
+	torn    bool // only writes fail, and have written a part
+}
+
+// touches reports whether calls of this kind fail of it.
+func (f fault) touches(op string) bool {
+	switch {
+	case f.full:
+		return op == "write" || op == "truncate" || op == "map shared memory"
+	case f.torn:
+		return op == "write"
+	}
+	return true
 }
 
 // disks are the folders under test; files elsewhere are left alone.
@@ -59,20 +80,30 @@ func newDisk(t testing.TB, dir string) *disk {
 	}
 	disks.all = append(disks.all, d)
 	sqlite3.Xsqlite3_vfs_register(disks.tls, disks.shim, 1)
-	t.Cleanup(func() {
-		disks.Lock()
-		defer disks.Unlock()
-		for i := range disks.all {
-			if disks.all[i] == d {
-				disks.all = append(disks.all[:i], disks.all[i+1:]...)
-				break
-			}
-		}
-		if len(disks.all) == 0 { // other tests do without
-			sqlite3.Xsqlite3_vfs_register(disks.tls, disks.unix, 1)
-		}
-	})
+	t.Cleanup(d.remove)
 	return d
+}
+
+// remove ends the standing before the folder; again is no error.
+func (d *disk) remove() {
+	disks.Lock()
+	defer disks.Unlock()
+	disks.all = slices.DeleteFunc(disks.all, func(other *disk) bool { return other == d })
+	if len(disks.all) == 0 { // other tests do without
+		sqlite3.Xsqlite3_vfs_register(disks.tls, disks.unix, 1)
+	}
+}
+
+// memoryFolder makes a folder in memory where the system has such: what syncs are
+// worth is decided by the disk, so that real ones only take time.
+func memoryFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "heed-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // register makes the shim: the VFS of the operating system, but for three of its
@@ -108,24 +139,36 @@ func (d *disk) fail(op, name string) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.fault.touches(op) {
+		return false
+	}
 	if d.calls++; d.calls == d.cutAt {
 		d.cut()
 	}
-	if d.failAt == 0 || d.calls < d.failAt || d.calls > d.failAt && !d.lasting {
-		return false
-	}
-	if d.full && op != "write" && op != "truncate" && op != "map shared memory" {
+	if d.failAt == 0 || d.calls < d.failAt || d.calls > d.failAt && !d.fault.lasting {
 		return false
 	}
 	d.failed = append(d.failed, op+" "+filepath.Base(name))
 	return true
 }
 
-// set makes the k-th call from now on fail.
-func (d *disk) set(k int, lasting, full, torn bool) {
+// set makes the k-th call from now on fail that the fault touches. The seed says
+// how much of a torn write is written.
+func (d *disk) set(k int, f fault, seed uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.calls, d.failAt, d.lasting, d.full, d.torn, d.failed = 0, k, lasting, full, torn, nil
+	d.fault, d.calls, d.failAt, d.failed = f, 0, k, nil
+	d.random = rand.New(rand.NewPCG(seed, uint64(k)))
+}
+
+// part is how much a write of n bytes has written that fails.
+func (d *disk) part(n int32) int32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.fault.torn {
+		return 0
+	}
+	return d.random.Int32N(n)
 }
 
 // heal ends the faults and tells how many calls there were and what failed.
@@ -230,11 +273,11 @@ func shimWrite(tls *libc.TLS, file, buf uintptr, n int32, off int64) int32 {
 	f := fileOf(file)
 	write := call[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.methods.FxWrite)
 	if f.d.fail("write", f.name) {
-		if f.d.torn && n > 1 {
-			f.d.wrote(f.name, off, copied(libc.GoBytes(buf, int(n/2))))
-			write(tls, file, buf, n/2, off)
+		if part := f.d.part(n); part > 0 {
+			f.d.wrote(f.name, off, copied(libc.GoBytes(buf, int(part))))
+			write(tls, file, buf, part, off)
 		}
-		if f.d.full {
+		if f.d.fault.full {
 			return sqlite3.SQLITE_FULL
 		}
 		return sqlite3.SQLITE_IOERR_WRITE
