@@ -198,7 +198,7 @@ func isReply(err error) bool {
 }
 
 // unable are replies of a server that cannot serve at all now.
-var unable = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH", "WRONGPASS", "ERR max number of clients"}
+var unable = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH", "WRONGPASS", "BUSY ", "ERR max number of clients"}
 
 // timeOver is ctx's error, also in the moment in which the connection has noticed
 // that the caller's time is over, and the context's own timer has not yet.

@@ -1,14 +1,21 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"heed/rules"
 	"heed/store"
@@ -19,33 +26,111 @@ import (
 // that of a connection that was being made.
 const slowest = 3 * time.Second
 
-// outages break a running server and mend it again.
-var outages = map[string]struct {
+// outage breaks a running server and mends it again.
+type outage struct {
 	breaks, mends func(*server)
-}{
-	"stopped": {(*server).stop, (*server).start},
-	"paused":  {func(s *server) { s.signal(syscall.SIGSTOP) }, func(s *server) { s.signal(syscall.SIGCONT) }},
+	silent        bool // the server answers nothing that helps: what is known of it gets old
+	passing       bool // it is over at once
+}
+
+// secret is the server's password before it changes.
+const secret = "first-secret-word"
+
+var outages = map[string]outage{
+	"stopped": {breaks: (*server).stop, mends: (*server).start, silent: true},
+	"paused":  {breaks: func(s *server) { s.signal(syscall.SIGSTOP) }, mends: func(s *server) { s.signal(syscall.SIGCONT) }, silent: true},
 	"read-only": {
-		func(s *server) {
+		breaks: func(s *server) {
 			s.do("CONFIG", "SET", "replica-serve-stale-data", "yes")
 			s.do("REPLICAOF", "127.0.0.1", "1")
 		},
-		func(s *server) { s.do("REPLICAOF", "NO", "ONE") },
+		mends: func(s *server) { s.do("REPLICAOF", "NO", "ONE") },
+	},
+	"a replica without its primary": {
+		breaks: func(s *server) {
+			s.do("CONFIG", "SET", "replica-serve-stale-data", "no")
+			s.do("REPLICAOF", "127.0.0.1", "1")
+		},
+		mends:  func(s *server) { s.do("REPLICAOF", "NO", "ONE") },
+		silent: true,
 	},
 	"full": {
-		func(s *server) { s.do("CONFIG", "SET", "maxmemory", "1") },
-		func(s *server) { s.do("CONFIG", "SET", "maxmemory", "0") },
+		breaks: func(s *server) { s.do("CONFIG", "SET", "maxmemory", "1") },
+		mends:  func(s *server) { s.do("CONFIG", "SET", "maxmemory", "0") },
 	},
-	"wrong password": {
-		func(s *server) { s.do("CONFIG", "SET", "requirepass", "other"); s.cut() },
-		func(s *server) { s.do("CONFIG", "SET", "requirepass", "") },
+	"unable to save": {
+		breaks: func(s *server) {
+			s.do("CONFIG", "SET", "save", "3600 1000000") // it asks only servers that save
+			if err := os.MkdirAll(filepath.Join(s.dir, "dump.rdb", "in the way"), 0o700); err != nil {
+				s.tb.Fatal(err)
+			}
+			s.save("err")
+		},
+		mends: func(s *server) {
+			if err := os.RemoveAll(filepath.Join(s.dir, "dump.rdb")); err != nil {
+				s.tb.Fatal(err)
+			}
+			s.save("ok")
+		},
+	},
+	"loading": {
+		breaks: func(s *server) {
+			s.do("CONFIG", "SET", "rdbcompression", "no")
+			for i := range 1000 { // it answers between two of them only
+				s.do("SET", fmt.Sprint("ballast-", i), strings.Repeat("x", 2000))
+			}
+			s.do("BGREWRITEAOF")
+			s.await("the rewritten file", func() bool {
+				return s.raw.InfoMap(context.Background(), "persistence").Item("Persistence", "aof_rewrite_in_progress") == "0"
+			})
+			s.stop()
+			s.args = append(s.args, "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
+			s.start()
+		},
+		mends:  func(s *server) { s.do("CONFIG", "SET", "key-load-delay", "0") },
+		silent: true,
+	},
+	"asking for a password": {
+		breaks: func(s *server) { s.do("CONFIG", "SET", "requirepass", "other"); s.cut() },
+		mends:  func(s *server) { s.do("CONFIG", "SET", "requirepass", "") },
+		silent: true,
+	},
+	"refusing the password": {
+		breaks: func(s *server) { s.do("ACL", "SETUSER", "app", ">other", "<"+secret); s.cut() },
+		mends:  func(s *server) { s.do("ACL", "SETUSER", "app", ">"+secret) },
+		silent: true,
+	},
+	"taking back rights": {
+		breaks: func(s *server) { s.do("ACL", "SETUSER", "app", "-@all", "+@connection") },
+		mends:  func(s *server) { s.do("ACL", "SETUSER", "app", "+@all") },
+	},
+	"busy with a script": {
+		breaks: func(s *server) {
+			s.do("CONFIG", "SET", "busy-reply-threshold", "10")
+			c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1, ReadTimeout: -1})
+			s.tb.Cleanup(func() { _ = c.Close() })
+			go c.Eval(context.Background(), "while true do end", nil) // ends with SCRIPT KILL
+			s.await("the script", func() bool { return redis.HasErrorPrefix(s.raw.Ping(context.Background()).Err(), "BUSY") })
+		},
+		mends:  func(s *server) { s.do("SCRIPT", "KILL") },
+		silent: true,
 	},
 	"without its replica": {
-		func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "1") },
-		func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "0") },
+		breaks: func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "1") },
+		mends:  func(s *server) { s.do("CONFIG", "SET", "min-replicas-to-write", "0") },
 	},
-	"disconnecting":   {(*server).cut, func(*server) {}},
-	"scripts flushed": {func(s *server) { s.do("SCRIPT", "FLUSH") }, func(*server) {}},
+	"disconnecting":   {breaks: (*server).cut, mends: func(*server) {}, passing: true},
+	"scripts flushed": {breaks: func(s *server) { s.do("SCRIPT", "FLUSH") }, mends: func(*server) {}, passing: true},
+}
+
+// save makes the server save, and waits until it says that this ended so.
+func (s *server) save(status string) {
+	s.tb.Helper()
+	s.do("BGSAVE")
+	s.await("the end of saving", func() bool {
+		info := s.raw.InfoMap(context.Background(), "persistence")
+		return info.Item("Persistence", "rdb_bgsave_in_progress") == "0" && info.Item("Persistence", "rdb_last_bgsave_status") == status
+	})
 }
 
 // do runs a command on the server's own connection.
@@ -106,16 +191,20 @@ func inForce(s *Store) (rules.Head, error) {
 	return h, err
 }
 
-// With the server stopped, paused, read-only, full, or refusing the password:
-// nothing hangs, feedback is acknowledged, what is in force stays (also across a
+// With the server stopped, paused, read-only, full, loading, unable to save, or
+// refusing the password: nothing hangs, feedback is acknowledged, what is in force stays (also across a
 // restart of the process), and everything converges when the server is back.
 func TestStore_Outages(t *testing.T) {
 	for name, o := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := startServer(t)
+			srv := startServer(t, "--user", "app", "on", ">"+secret, "~*", "&*", "+@all")
 			opt := srv.options(t)
-			passing := name == "disconnecting" || name == "scripts flushed" // over at once
+			if name != "asking for a password" { // that is for those who have none
+				opt.URL = "unix://app:" + secret + "@" + srv.socket()
+			}
+			var said syncBuffer
+			opt.Log = slog.New(slog.NewTextHandler(&said, nil))
 			reg := prometheus.NewRegistry()
 			watched := opt
 			watched.Registerer = reg
@@ -128,19 +217,20 @@ func TestStore_Outages(t *testing.T) {
 			o.breaks(srv)
 			broken := time.Now()
 			acked = append(acked, say(t, s, 5, "during")...)
-			if name == "stopped" || name == "paused" || name == "wrong password" { // else it answers
-				least := time.Since(broken).Seconds()
-				if stale := metric(t, reg, "heed_redis_stale_seconds"); stale < least {
-					t.Errorf("stale for %v s, want %v or more", stale, least)
-				}
+			least := time.Since(broken).Seconds()
+			if stale := metric(t, reg, "heed_redis_stale_seconds"); o.silent && stale < least {
+				t.Errorf("stale for %v s, want %v or more", stale, least)
 			}
-			if n := metric(t, reg, "heed_redis_undelivered"); !passing && n != 5 {
+			if n := metric(t, reg, "heed_redis_undelivered"); !o.passing && n != 5 {
 				t.Errorf("undelivered %v, want 5", n)
 			}
 			checkInForce(t, s, want)
 			err := bounded(t, "WriteExchanges", func() error { return s.WriteExchanges(context.Background(), []*store.Exchange{{ID: "x", App: "shop"}}) })
-			if err == nil && !passing {
+			if err == nil && !o.passing {
 				t.Error("WriteExchanges: no error")
+			}
+			if err := bounded(t, "Health", func() error { return s.Health(context.Background()) }); (err == nil) != o.passing {
+				t.Errorf("Health: %v", err)
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -150,7 +240,7 @@ func TestStore_Outages(t *testing.T) {
 			acked = append(acked, say(t, s, 5, "restarted")...)
 			seq, _ := s.changes.now()
 			o.mends(srv)
-			if !passing {
+			if !o.passing {
 				wait, cancel := context.WithTimeout(t.Context(), testWait)
 				defer cancel()
 				if _, err := s.Wait(wait, seq); err != nil {
@@ -164,8 +254,29 @@ func TestStore_Outages(t *testing.T) {
 			if stale := metric(t, reg, "heed_redis_stale_seconds"); stale > slowest.Seconds() {
 				t.Errorf("stale for %v s after the outage", stale)
 			}
+			if strings.Contains(said.String(), secret) {
+				t.Errorf("the log tells the password: %s", said.String())
+			}
 		})
 	}
+}
+
+// syncBuffer is a bytes.Buffer that a log writes while a test reads.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // metric is the value of a counter or gauge.

@@ -28,7 +28,7 @@ var (
 	changedScript = script(changedLua)
 )
 
-// Head implements store.Store. While the server does not answer, and when it has
+// Head implements store.Store. While the server does not tell it, and when it has
 // lost the app's head, it is the newest one whose set and word statistics this
 // process keeps locally.
 func (s *Store) Head(ctx context.Context, app string) (rules.Head, error) {
@@ -40,7 +40,7 @@ func (s *Store) Head(ctx context.Context, app string) (rules.Head, error) {
 	case err == nil && h.Epoch > 0:
 		s.copies.seen(app, h, s.opt.Log)
 		return h, nil
-	case err != nil && !errors.Is(err, errDown):
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return rules.Head{}, err
 	}
 	local, ok := s.copies.head(app)

@@ -69,7 +69,7 @@ func (s *server) start() {
 	}
 	s.await("redis-server", func() bool {
 		err := s.raw.Ping(context.Background()).Err()
-		return err == nil || redis.IsAuthError(err)
+		return err == nil || redis.IsAuthError(err) || redis.IsLoadingError(err)
 	})
 }
 
