@@ -27,12 +27,13 @@ type Config struct {
 
 // Gateway is the listener for agents and end users.
 type Gateway struct {
-	Listen    string        `yaml:"listen"`     // default 127.0.0.1:8080
-	PublicURL string        `yaml:"public_url"` // makes Heed-Feedback-Url absolute
-	Open      bool          `yaml:"open"`       // serve beyond loopback without app keys
-	TokenKey  Secret        `yaml:"token_key"`  // signs feedback tokens, 32 bytes or more; default: <store.path>/secret
-	TokenTTL  time.Duration `yaml:"token_ttl"`  // how long feedback may be given; default 168h
-	Grace     time.Duration `yaml:"grace"`      // what running answers get at shutdown; default 30s
+	Listen    string        `yaml:"listen"`         // default 127.0.0.1:8080
+	PublicURL string        `yaml:"public_url"`     // makes Heed-Feedback-Url absolute
+	Open      bool          `yaml:"open"`           // serve beyond loopback without app keys
+	TokenKey  Secret        `yaml:"token_key"`      // signs feedback tokens, 32 bytes or more; default: <store.path>/secret
+	TokenTTL  time.Duration `yaml:"token_ttl"`      // how long feedback may be given; default 168h
+	Grace     time.Duration `yaml:"grace"`          // what running answers get at shutdown; default 30s
+	Metrics   string        `yaml:"metrics_listen"` // where `heed gateway` shows its metrics; "" (default) is nowhere. With admin in its process they are there
 	Limits    Limits        `yaml:"limits"`
 }
 
@@ -126,11 +127,12 @@ type App struct {
 
 // Learner turns feedback into proposals.
 type Learner struct {
-	Approval string   `yaml:"approval"`  // manual (default), auto
-	Holdout  *float64 `yaml:"holdout"`   // of new rules, [0, 0.5]; default 0.1
-	Quorum   int      `yaml:"quorum"`    // distinct people behind an auto-approved rule; default 3
-	MaxTouch *float64 `yaml:"max_touch"` // share of traffic an auto-approved rule may touch; default 0.2
-	Model    *Distil  `yaml:"model"`     // optional: drafts rules from complaints that hold no instruction
+	Approval string   `yaml:"approval"`       // manual (default), auto
+	Holdout  *float64 `yaml:"holdout"`        // of new rules, [0, 0.5]; default 0.1
+	Quorum   int      `yaml:"quorum"`         // distinct people behind an auto-approved rule; default 3
+	MaxTouch *float64 `yaml:"max_touch"`      // share of traffic an auto-approved rule may touch; default 0.2
+	Metrics  string   `yaml:"metrics_listen"` // where `heed learner` shows its metrics; "" (default) is nowhere
+	Model    *Distil  `yaml:"model"`          // optional: drafts rules from complaints that hold no instruction
 }
 
 // Distil is the model that the learner may ask to put complaints into words. It

@@ -62,6 +62,8 @@ func (c *Config) Validate() error {
 func (c *Config) checkListeners(v *validation) {
 	v.listen("gateway.listen", c.Gateway.Listen)
 	v.listen("admin.listen", c.Admin.Listen)
+	c.checkMetrics(v, "gateway.metrics_listen", c.Gateway.Metrics)
+	c.checkMetrics(v, "learner.metrics_listen", c.Learner.Metrics)
 	if k := len(c.Gateway.TokenKey); k > 0 && k < minTokenKey {
 		v.addf("gateway.token_key: %d bytes, want at least %d random ones", k, minTokenKey)
 	}
@@ -99,6 +101,18 @@ func (c *Config) checkListeners(v *validation) {
 	}
 	if c.Admin.FourEyes && decide < 2 {
 		v.addf("admin.four_eyes: needs two admin.tokens of role owner or approver, there are %d: nobody could approve what the other wrote", decide)
+	}
+}
+
+// checkMetrics checks where a part without admin shows its metrics, to who has one
+// of admin's tokens.
+func (c *Config) checkMetrics(v *validation, key, addr string) {
+	if addr == "" {
+		return
+	}
+	v.listen(key, addr)
+	if !Loopback(addr) && !c.Admin.Insecure {
+		v.addf("%s: %s is reachable from other machines without TLS: listen on 127.0.0.1 behind a TLS proxy, or set admin.insecure: true", key, addr)
 	}
 }
 

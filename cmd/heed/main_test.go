@@ -149,6 +149,8 @@ func (p *program) read(line string) {
 		p.gateway = strings.TrimSuffix(fields[1], "/v1")
 	case strings.HasPrefix(line, "admin "):
 		p.admin = strings.TrimSuffix(fields[1], "/")
+	case strings.HasPrefix(line, "metrics "): // of a part without admin
+		p.admin = strings.TrimSuffix(fields[1], "/metrics")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -38,8 +39,17 @@ func redisServer(t *testing.T) (string, *os.Process) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "yes")
+	return "unix://" + socket, runRedis(t, socket)
+}
+
+// runRedis runs a redis-server on the socket, with what is in its folder, until
+// the test ends.
+func runRedis(t *testing.T, socket string, args ...string) *os.Process {
+	t.Helper()
+	_ = os.Remove(socket) // of one that was killed
+	cmd := exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", socket, "--dir", filepath.Dir(socket), "--save", "", "--appendonly", "yes"}, args...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -47,16 +57,18 @@ func redisServer(t *testing.T) (string, *os.Process) {
 		_ = cmd.Process.Signal(syscall.SIGCONT)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
 	})
-	deadline := time.Now().Add(testWait)
-	for _, err := os.Stat(socket); err != nil; _, err = os.Stat(socket) {
+	for deadline := time.Now().Add(testWait); ; {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = c.Close()
+			return cmd.Process
+		}
 		if time.Now().After(deadline) {
-			t.Fatal("redis-server did not start")
+			t.Fatalf("redis-server did not start: %v", err)
 		}
 		time.Sleep(5 * time.Millisecond) // between two looks from outside the process; no event crosses it
 	}
-	return "unix://" + socket, cmd.Process
 }
 
 // sharedConfig writes the configuration of one process: all share the server and
@@ -167,13 +179,14 @@ func TestRedis_FleetAppliesAndRollsBack(t *testing.T) {
 	f.listed(t, answer["id"].(string), before.header.Get("Heed-Exchange-Id"))
 }
 
-// raw runs a command on the server with redis-cli.
-func raw(t *testing.T, url string, args ...string) {
+// raw runs a command on the server with redis-cli and returns what it says.
+func raw(t *testing.T, url string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("redis-cli", append([]string{"-s", strings.TrimPrefix(url, "unix://")}, args...)...).CombinedOutput()
 	if err != nil || strings.Contains(string(out), "ERR") {
 		t.Fatalf("%v: %v %s", args, err, out)
 	}
+	return string(out)
 }
 
 // rollBack retires the rule and activates the set that had it.

@@ -103,6 +103,7 @@ type stack struct {
 	gatewayURL string
 	gatewayUp  chan struct{} // closed when gatewayURL is there
 	adminURL   string
+	metricsURL string // of a process without admin, where it shows them
 	token      string // of an owner
 	freshToken bool   // made at this start
 	failed     chan error
@@ -144,9 +145,12 @@ func (s *stack) start(ctx context.Context, o stackOptions) (err error) {
 		}
 	}
 	if roles&adminRole != 0 {
-		if err := s.startAdmin(registry, roles); err != nil {
-			return err
-		}
+		err = s.startAdmin(registry, roles)
+	} else {
+		err = s.startMetrics(registry, roles)
+	}
+	if err != nil {
+		return err
 	}
 	if roles&gatewayRole != 0 {
 		if err := s.startGateway(registry); err != nil {
@@ -283,7 +287,7 @@ func (s *stack) serveHTTP(ln net.Listener, h http.Handler) error {
 	go func() { // ends with Shutdown
 		defer close(ended)
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- fmt.Errorf("admin: %w", err)
+			s.failed <- fmt.Errorf("serve %s: %w", ln.Addr(), err)
 		}
 	}()
 	s.onStop(func() {
@@ -362,6 +366,9 @@ func (s *stack) client() *adminClient {
 func (s *stack) announce(e *env) {
 	if s.gatewayURL != "" {
 		fmt.Fprintf(e.out, "gateway  %s/v1  (point your agents' base URL here)\n", s.gatewayURL)
+	}
+	if s.metricsURL != "" {
+		fmt.Fprintf(e.out, "metrics  %s\n", s.metricsURL)
 	}
 	if s.adminURL == "" {
 		return

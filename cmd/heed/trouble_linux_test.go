@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -53,30 +50,4 @@ func TestStore_NoRoom(t *testing.T) {
 	if status, _ := p.say(r, map[string]any{"rating": -1, "comment": "Mention the returns page."}); status != http.StatusCreated {
 		t.Errorf("feedback with room again: %d, want 201", status)
 	}
-}
-
-// metric reads a metric without labels, as Prometheus does.
-func (p *program) metric(t *testing.T, name string) float64 {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, p.admin+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+p.token)
-	r, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	for lines := bufio.NewScanner(r.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	t.Fatalf("no metric %s", name)
-	return 0
 }
