@@ -92,17 +92,20 @@ func (t Tally) rate() float64 { return (float64(t.Good) + 0.5) / (float64(t.Of) 
 
 // Bets on the later rate: the distance of the alternative from p+d, and the share
 // of the capital. The part at 0 keeps its stake, so that a p which the earlier
-// units rule out does not spoil the least product.
+// units rule out does not spoil the least product. The part at 0.10 is large because
+// the p that counts lies between the earlier rate and the later one.
 var (
 	laterSizes  = [...]float64{0, 0.05, 0.10, 0.20, 0.35}
-	laterStakes = [...]float64{0.10, 0.05, 0.10, 0.55, 0.20}
+	laterStakes = [...]float64{0.05, 0.05, 0.20, 0.55, 0.15}
 )
 
 // Bets on the earlier rate: the distance of the alternative from p in standard
-// deviations of the earlier share, whose number of units is known at the start.
+// deviations of the earlier share, whose number of units is known at the start. The
+// later units pull the p that counts away from the earlier rate by one or two of
+// them, so the best bet is there; that at 0 keeps a p on the other side from winning.
 var (
 	earlierSizes  = [...]float64{0, 1.5, 3, 6}
-	earlierStakes = [...]float64{0.4, 0.3, 0.2, 0.1}
+	earlierStakes = [...]float64{0.2, 0.45, 0.25, 0.1}
 )
 
 // steps is how many values of p a contest looks at before it looks closer.

@@ -30,14 +30,14 @@ func TestBefore_Benefit_IsTheLeastProduct(t *testing.T) {
 			var first, later float64
 			for j, c := range []float64{0, 1.5, 3, 6} {
 				q := max(p-c*math.Sqrt(p*(1-p)/float64(earlier.Of)), p/10)
-				first += []float64{0.4, 0.3, 0.2, 0.1}[j] * math.Exp(float64(earlier.Good)*math.Log(q/p)+float64(earlier.Of-earlier.Good)*math.Log((1-q)/(1-p)))
+				first += []float64{0.2, 0.45, 0.25, 0.1}[j] * math.Exp(float64(earlier.Good)*math.Log(q/p)+float64(earlier.Of-earlier.Good)*math.Log((1-q)/(1-p)))
 			}
 			for j, size := range []float64{0, 0.05, 0.10, 0.20, 0.35} {
 				r, ratio := min(p+d+size, 1-(1-p-d)/10), 1.0
 				if p+d < 1 && size > 0 {
 					ratio = math.Exp(float64(since.Good)*math.Log(r/(p+d)) + float64(since.Of-since.Good)*math.Log((1-r)/(1-p-d)))
 				}
-				later += []float64{0.10, 0.05, 0.10, 0.55, 0.20}[j] * ratio
+				later += []float64{0.05, 0.05, 0.20, 0.55, 0.15}[j] * ratio
 			}
 			want = min(want, math.Log(first)+math.Log(later))
 		}
