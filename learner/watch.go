@@ -174,7 +174,7 @@ func MayRamp(e store.Effect, before int) bool {
 // those in scope: a rule that nobody judges can still be seen to fail.
 func judgedUnits(e store.Effect) int {
 	for _, s := range e.Sources {
-		if s.Enough == store.EvidenceCalls {
+		if s.Judges {
 			return s.Treated + s.Control
 		}
 	}

@@ -71,7 +71,7 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 		t.Fatalf("a rule that makes half of the answers break off is still in force: %+v", e)
 	}
 	as, _, err := b.store.Audits(b.ctx, store.AuditFilter{App: "shop", Action: "pause"})
-	if err != nil || len(as) != 1 || as[0].Actor != "learner" || !strings.Contains(as[0].Reason, "failure") {
+	if err != nil || len(as) != 1 || as[0].Actor != "learner" || !strings.HasPrefix(as[0].Reason, "compared at the same time, by failure: ") {
 		t.Errorf("audit %+v (%v)", as, err)
 	}
 	vs, err := b.store.RuleVersions(b.ctx, "shop", r.ID)
@@ -79,7 +79,7 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 		t.Errorf("versions %+v (%v), want it paused", vs, err)
 	}
 	p := b.one()
-	if p.Ops[0].Kind != rules.Resume || p.Reason == "" {
+	if p.Ops[0].Kind != rules.Resume || p.Reason != as[0].Reason {
 		t.Fatalf("proposal %+v, want one that lets a person bring the rule back", p)
 	}
 	b.approve(p)
@@ -212,7 +212,7 @@ func (b *bench) judgedAlike(r rules.Rule, units int) {
 
 func TestMayRamp(t *testing.T) {
 	judged := func(v store.Verdict, n int) store.Effect {
-		return store.Effect{Verdict: v, Units: 10_000, Sources: []store.Estimate{{Source: "check", Treated: n, Enough: store.EvidenceCalls}}}
+		return store.Effect{Verdict: v, Units: 10_000, Sources: []store.Estimate{{Source: "check", Treated: n, Judges: true}}}
 	}
 	for _, c := range []struct {
 		effect store.Effect

@@ -201,14 +201,15 @@ func (e *Effect) Against(d float64) (above, below float64) {
 	return up.started(len(e.scores)), down.started(len(e.scores))
 }
 
-// Interval holds the effect with probability 1−alpha at all times together: it
-// leaves out every effect against which the evidence is ln(2/alpha) or more. It is
-// [-1, 1] at first. It excludes 0 exactly when Benefit or Harm reaches that.
-func (e *Effect) Interval(alpha float64) Interval {
-	enough := math.Log(2 / alpha)
+// Interval leaves out every effect of which the evidence says, helps times or more,
+// that the true one is above it, or, harms times or more, that it is below. So it
+// holds the effect with probability 1 − 1/helps − 1/harms at all times together, and
+// excludes 0 exactly when Benefit reaches ln(helps) or Harm ln(harms). It is [-1, 1]
+// at first.
+func (e *Effect) Interval(helps, harms float64) Interval {
 	return Interval{
-		Low:  -edge(func(d float64) bool { up, _ := e.Against(-d); return up < enough }),
-		High: edge(func(d float64) bool { _, down := e.Against(d); return down < enough }),
+		Low:  -edge(func(d float64) bool { up, _ := e.Against(-d); return up < math.Log(helps) }),
+		High: edge(func(d float64) bool { _, down := e.Against(d); return down < math.Log(harms) }),
 	}
 }
 
@@ -229,16 +230,14 @@ func edge(in func(d float64) bool) float64 {
 	return high
 }
 
-// Held reports whether the interval of that alpha held d at every look so far, one
-// after every trial: what the interval promises with probability 1−alpha for the
-// true effect. For tests and benchmarks.
-func (e *Effect) Held(d, alpha float64) bool {
-	enough := math.Log(2 / alpha)
+// Held reports whether that interval held d at every look so far, one after every
+// trial: what it promises for the true effect. For tests and benchmarks.
+func (e *Effect) Held(d, helps, harms float64) bool {
 	var up, down wager
 	for _, s := range e.scores {
 		up.bet(s, d)
 		down.bet(s.negative(), -d)
-		if up.log() >= enough || down.log() >= enough {
+		if up.log() >= math.Log(helps) || down.log() >= math.Log(harms) {
 			return false
 		}
 	}

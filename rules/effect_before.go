@@ -67,13 +67,11 @@ func (b *Before) Benefit(since Tally) float64 { return b.up.evidence(since) }
 // Harm is the same for a lower rate.
 func (b *Before) Harm(since Tally) float64 { return b.down.evidence(since.flipped()) }
 
-// Interval holds the change of the rate with probability 1−alpha at all times
-// together. It excludes 0 when Benefit or Harm is ln(2/alpha) or more.
-func (b *Before) Interval(since Tally, alpha float64) Interval {
-	enough := math.Log(2 / alpha)
+// Interval is of the change of the rate what Effect.Interval is of the effect.
+func (b *Before) Interval(since Tally, helps, harms float64) Interval {
 	return Interval{
-		Low:  -edge(func(d float64) bool { return b.At(-d).Benefit(since) < enough }),
-		High: edge(func(d float64) bool { return b.At(d).Harm(since) < enough }),
+		Low:  -edge(func(d float64) bool { return b.At(-d).Benefit(since) < math.Log(helps) }),
+		High: edge(func(d float64) bool { return b.At(d).Harm(since) < math.Log(harms) }),
 	}
 }
 

@@ -93,16 +93,15 @@ func TestBefore_Interval_AgreesWithTheEvidence(t *testing.T) {
 		earlier, since := Tally{Of: 50 + rng.IntN(900)}, Tally{Of: 20 + rng.IntN(300)}
 		earlier.Good, since.Good = rng.IntN(earlier.Of+1), rng.IntN(since.Of+1)
 		b := NewBefore(earlier)
-		in, mean := b.Interval(since, 0.01), since.Share()-earlier.Share()
+		in, mean := b.Interval(since, 200, 50), since.Share()-earlier.Share()
 		if !(in.Low <= mean && mean <= in.High && in.Low >= -1 && in.High <= 1) {
 			t.Errorf("%v, then %v: change %v is not in %v", earlier, since, mean, in)
 		}
-		enough := math.Log(200)
-		if (in.Low > 0) != (b.Benefit(since) >= enough) || (in.High < 0) != (b.Harm(since) >= enough) {
+		if (in.Low > 0) != (b.Benefit(since) >= math.Log(200)) || (in.High < 0) != (b.Harm(since) >= math.Log(50)) {
 			t.Errorf("%v, then %v: interval %v, benefit %v, harm %v", earlier, since, in, b.Benefit(since), b.Harm(since))
 		}
 	}
-	if in := NewBefore(Tally{}).Interval(Tally{3, 4}, 0.01); in != (Interval{-1, 1}) {
+	if in := NewBefore(Tally{}).Interval(Tally{3, 4}, 200, 50); in != (Interval{-1, 1}) {
 		t.Errorf("nothing before: interval %v, want everything", in)
 	}
 }

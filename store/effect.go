@@ -10,14 +10,16 @@ import (
 	"heed/rules"
 )
 
-// EvidenceCalls is the evidence from which a rule is said to help or to harm by
-// units at the same time: 1/0.02, which with BeforeCalls makes 0.025, so that over
-// all looks a rule without any effect is called either in at most one case of
-// twenty. GuardCalls is the same for the sources that a rule is not judged by:
-// 1/0.004, with BeforeGuardCalls 0.005, so that several sources do not add up to
-// many alarms.
+// EvidenceHelps and EvidenceHarms are the evidence from which a rule is said to help
+// or to harm by units at the same time: 1 over 1 % and 1.5 %. With BeforeHelps and
+// BeforeHarms, 0.5 % and 2 %, a rule without any effect is called either in at most
+// one case of twenty over all looks. Most of that goes to harm: a pause can be taken
+// back, a harm that is missed hurts every unit. GuardCalls is the same for the sources
+// that a rule is not judged by: 1 over 0.4 %, with BeforeGuardCalls 0.5 %, so that
+// several sources do not add up to many alarms.
 const (
-	EvidenceCalls = 50
+	EvidenceHelps = 100
+	EvidenceHarms = 200.0 / 3
 	GuardCalls    = 250
 )
 
@@ -77,14 +79,21 @@ type Estimate struct {
 	TreatedMean float64  `json:"treated_mean"` // share of good outcomes
 	ControlMean float64  `json:"control_mean"`
 	Difference  float64  `json:"difference"` // weighted by propensity, so it may differ from that of the means
-	Low         float64  `json:"low"`        // 96 %, at all times at once; with Before's 99 % together 95 %
+	Low         float64  `json:"low"`        // 97.5 %, at all times at once; together with Before's 95 %
 	High        float64  `json:"high"`
 	Better      float64  `json:"better"`           // evidence that the rule helps
 	Worse       float64  `json:"worse"`            // and that it harms
-	Enough      float64  `json:"enough"`           // evidence that decides: EvidenceCalls for what judges the rule, else GuardCalls
+	Judges      bool     `json:"judges,omitempty"` // the rule is judged by it; others may only stop the rule
+	Enough      Levels   `json:"enough"`           // evidence that decides
 	Mismatch    float64  `json:"mismatch"`         // as of Effect, of the units judged: below, one arm is judged more often
 	Verdict     Verdict  `json:"verdict"`          // Helps, Harms or NotProven
 	Before      *Earlier `json:"before,omitempty"` // the same against what was before; nil for ratings and without a baseline
+}
+
+// Levels is the evidence from which something is said.
+type Levels struct {
+	Helps float64 `json:"helps"`
+	Harms float64 `json:"harms"`
 }
 
 // TokenEffect is what the rule does to the length of answers, in output tokens. It

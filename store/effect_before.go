@@ -14,11 +14,12 @@ import (
 	"heed/wire"
 )
 
-// Evidence from which a rule is called by comparing with before it, for the source
-// that judges it and for others. Each is one part of five of the errors that the
-// source may make; EvidenceCalls and GuardCalls are the other four.
+// Evidence from which a rule is called by comparing with before it: 1 over the
+// errors that it may make, which with those of EvidenceHelps, EvidenceHarms and
+// GuardCalls are 5 % for the source that judges the rule and 1 % for others.
 const (
-	BeforeCalls      = 200
+	BeforeHelps      = 200
+	BeforeHarms      = 50
 	BeforeGuardCalls = 1000
 )
 
@@ -268,26 +269,26 @@ type Earlier struct {
 	With       rules.Tally `json:"with"`    // served like those before
 	Without    rules.Tally `json:"without"` // at the same time, served like those before
 	Difference float64     `json:"difference"`
-	Low        float64     `json:"low"` // 99 %, at all times at once
+	Low        float64     `json:"low"` // 97.5 %, at all times at once
 	High       float64     `json:"high"`
 	Better     float64     `json:"better"` // evidence, as of Estimate
 	Worse      float64     `json:"worse"`
-	Enough     float64     `json:"enough"` // BeforeCalls or BeforeGuardCalls
-	Odds       float64     `json:"odds"`   // how many times likelier Without is as Before than as With
+	Enough     Levels      `json:"enough"`
+	Odds       float64     `json:"odds"` // how many times likelier Without is as Before than as With
 	Verdict    Verdict     `json:"verdict"`
 	Withheld   bool        `json:"withheld,omitempty"` // there is evidence enough, but Without does not bear it out
 }
 
-func earlierEstimate(before, with, without rules.Tally, calls float64) *Earlier {
+func earlierEstimate(before, with, without rules.Tally, calls Levels) *Earlier {
 	b := rules.NewBefore(before)
 	e := &Earlier{Before: before, With: with, Without: without, Difference: with.Share() - before.Share(), Enough: calls, Verdict: NotProven,
 		Better: factor(b.Benefit(with)), Worse: factor(b.Harm(with)), Odds: factor(b.Odds(with, without))}
-	in := b.Interval(with, 2.0/BeforeCalls)
+	in := b.Interval(with, BeforeHelps, BeforeHarms)
 	e.Low, e.High = in.Low, in.High
 	borne, says := BearsOutHarm, Harms
 	switch {
-	case e.Worse >= calls:
-	case e.Better >= calls:
+	case e.Worse >= calls.Harms:
+	case e.Better >= calls.Helps:
 		borne, says = BearsOutBenefit, HelpsBefore
 	default:
 		return e
@@ -312,7 +313,7 @@ func BearsOutBenefit(odds float64, units int) bool {
 
 // say is the comparison in one sentence.
 func (e *Earlier) say(source string) string {
-	s := fmt.Sprintf("compared with before, by %s: %.0f %% good of %d units with the rule, %.0f %% of %d before it (difference %+.0f points, 99 %% between %+.0f and %+.0f at every look)",
+	s := fmt.Sprintf("compared with before, by %s: %.0f %% good of %d units with the rule, %.0f %% of %d before it (difference %+.0f points, 97.5 %% between %+.0f and %+.0f at every look)",
 		source, 100*e.With.Share(), e.With.Of, 100*e.Before.Share(), e.Before.Of, 100*e.Difference, 100*e.Low, 100*e.High)
 	if e.Withheld {
 		return s + fmt.Sprintf("; the %d units without it at the same time do not bear out that it is the rule's doing", e.Without.Of)

@@ -109,7 +109,7 @@ func TestEffectOf_EverybodyChanged(t *testing.T) {
 		l.earlier(800, 3, 0.7, nil)
 		l.few(200, now, now)
 		e := l.effect()
-		if c := e.Sources[0].Before; !c.Withheld || c.Verdict != store.NotProven || max(c.Better, c.Worse) < store.BeforeCalls || c.Odds > 1 {
+		if c := e.Sources[0].Before; !c.Withheld || c.Verdict != store.NotProven || max(c.Better, c.Worse) < store.BeforeHelps || c.Odds > 1 {
 			t.Errorf("70 to %v %% for all: %+v", 100*now, c)
 		}
 		if e.Verdict != store.Collecting {

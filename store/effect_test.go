@@ -115,10 +115,10 @@ func TestEffectOf_TellsFromTheLog(t *testing.T) {
 		t.Errorf("got %+v, want that it helps, by 400 units", e)
 	}
 	c := e.Sources[0]
-	if c.Source != "check" || !(c.Low > 0.25 && c.Low < c.Difference && c.Difference < c.High && c.High < 0.7) || c.Treated+c.Control != 400 {
+	if c.Source != "check" || !(c.Low > 0.2 && c.Low < c.Difference && c.Difference < c.High && c.High < 0.7) || c.Treated+c.Control != 400 {
 		t.Errorf("by check %+v, want 30 to 80 %%", c)
 	}
-	if f := e.Sources[1]; f.Source != "failure" || f.Verdict != store.NotProven || f.TreatedMean != 1 || f.Enough != store.GuardCalls {
+	if f := e.Sources[1]; f.Source != "failure" || f.Verdict != store.NotProven || f.TreatedMean != 1 || f.Judges || f.Enough.Harms != store.GuardCalls {
 		t.Errorf("by failure %+v, want none", f)
 	}
 	if k := e.Tokens; k == nil || k.Interval == nil || *k.Difference != 0 || k.TreatedMean != 100 {
@@ -186,7 +186,7 @@ func TestEffectOf_RatingsJudgeARuleWithoutChecks(t *testing.T) {
 	}
 	e := l.effect()
 	r := e.Sources[1]
-	if r.Source != "rating" || r.Treated+r.Control != 297 || r.Verdict != store.Harms || r.Enough != store.GuardCalls {
+	if r.Source != "rating" || r.Treated+r.Control != 297 || r.Verdict != store.Harms || r.Judges || r.Enough.Harms != store.GuardCalls {
 		t.Errorf("by rating %+v, want harm, by 297 units, beside the checks", r)
 	}
 	if e.Verdict != store.Harms || e.Harms() != "check" || !strings.Contains(e.Why, "by check: ") {

@@ -254,11 +254,12 @@ func (t *Tracker) Effect() Effect {
 		if judge < 0 && i < 2 {
 			judge = i
 		}
-		calls, before := float64(GuardCalls), float64(BeforeGuardCalls)
+		calls, before := Levels{GuardCalls, GuardCalls}, Levels{BeforeGuardCalls, BeforeGuardCalls}
 		if i == judge {
-			calls, before = EvidenceCalls, BeforeCalls
+			calls, before = Levels{EvidenceHelps, EvidenceHarms}, Levels{BeforeHelps, BeforeHarms}
 		}
 		m := estimate(sourceNames[i], &t.sources[i], calls)
+		m.Judges = i == judge
 		if tally := t.earlier(i); tally.Of > 0 {
 			m.Before = earlierEstimate(tally, t.since[i].with, t.since[i].without, before)
 		}
@@ -284,17 +285,17 @@ func (t *Tracker) earlier(source int) rules.Tally {
 	return rules.Tally{}
 }
 
-func estimate(source string, r *rules.Effect, calls float64) Estimate {
+func estimate(source string, r *rules.Effect, calls Levels) Estimate {
 	m := Estimate{Source: source, Verdict: NotProven, Enough: calls, Mismatch: r.Ratio().P()}
 	m.Control, m.Treated, m.ControlMean, m.TreatedMean = r.Units()
 	m.Difference, _ = r.Mean()
-	in := r.Interval(2.0 / EvidenceCalls)
+	in := r.Interval(EvidenceHelps, EvidenceHarms)
 	m.Low, m.High = in.Low, in.High
 	m.Better, m.Worse = factor(r.Benefit()), factor(r.Harm())
 	switch {
-	case m.Worse >= calls:
+	case m.Worse >= calls.Harms:
 		m.Verdict = Harms
-	case m.Better >= calls:
+	case m.Better >= calls.Helps:
 		m.Verdict = Helps
 	}
 	return m
@@ -310,7 +311,7 @@ func tokenEffect(a *rules.Amount) *TokenEffect {
 		return nil
 	}
 	if mean, ok := a.Mean(); ok {
-		in, _ := a.Interval(2.0 / EvidenceCalls)
+		in, _ := a.Interval(0.05)
 		e.Difference, e.Interval = &mean, &in
 	}
 	return &e
@@ -328,7 +329,7 @@ func (e *Effect) verdict(chance bool) (Verdict, string) {
 		if s.Verdict == Harms {
 			return Harms, s.say()
 		}
-		if s.Enough == EvidenceCalls {
+		if s.Judges {
 			judge = s
 		}
 	}
@@ -354,6 +355,6 @@ func (e *Effect) verdict(chance bool) (Verdict, string) {
 
 // say is the estimate in one sentence.
 func (s *Estimate) say() string {
-	return fmt.Sprintf("compared at the same time, by %s: %.0f %% good of %d units with the rule, %.0f %% of %d without (difference %+.0f points, 96 %% between %+.0f and %+.0f at every look)",
+	return fmt.Sprintf("compared at the same time, by %s: %.0f %% good of %d units with the rule, %.0f %% of %d without (difference %+.0f points, 97.5 %% between %+.0f and %+.0f at every look)",
 		s.Source, 100*s.TreatedMean, s.Treated, 100*s.ControlMean, s.Control, 100*s.Difference, 100*s.Low, 100*s.High)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -161,15 +162,16 @@ func (p *program) tickUntilShareMoves(t *testing.T, ctx context.Context) string 
 // pausedForGood looks for what an admin finds after the learner paused a rule.
 func (p *program) pausedForGood(t *testing.T, ctx context.Context, rule string) {
 	t.Helper()
+	which := regexp.MustCompile("[Cc]ompared (with before|at the same time), by check")
 	browser.Run(t, ctx, "the audit", chromedp.Steps(chromedp.Navigate(p.admin+"/audit?app=shop&action=pause"), chromedp.WaitVisible(chromedp.CSS("main"))))
 	browser.Shoot(t, ctx, "effect-audit")
-	if audit := browser.Run(t, ctx, "the audit", chromedp.Text(chromedp.CSS("main"))); !strings.Contains(audit, "learner") || !strings.Contains(audit, "by check:") {
+	if audit := browser.Run(t, ctx, "the audit", chromedp.Text(chromedp.CSS("main"))); !strings.Contains(audit, "learner") || !which.MatchString(audit) {
 		t.Errorf("the audit reads:\n%s", audit)
 	}
 	browser.Run(t, ctx, "the inbox", chromedp.Steps(chromedp.Navigate(p.admin+"/inbox?app=shop"), chromedp.WaitVisible(chromedp.CSS("[data-proposal]"))))
 	browser.Shoot(t, ctx, "effect-proposal")
 	back := slices.IndexFunc(p.proposals(), func(pr store.Proposal) bool { return pr.Rule() != nil && pr.Rule().ID == rule })
-	if back < 0 || !strings.Contains(browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[back].ID+`"]`))), "by check") {
+	if back < 0 || !which.MatchString(browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[back].ID+`"]`)))) {
 		t.Errorf("no card that says why the rule was paused: %+v", p.proposals())
 	}
 	var effect store.Effect

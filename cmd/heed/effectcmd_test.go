@@ -21,6 +21,9 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	conf := config(t, t.TempDir(), upstream, "")
 	p := start(t, conf)
 	ctx, c := context.Background(), p.api()
+	for i := range 30 { // before the rule
+		p.ask("gpt-4o", shopPrompt, "Where is my parcel?", false, session(-1-i))
+	}
 	var added rules.Rule
 	in := map[string]any{"action": `Mention "as per our terms".`, "scope": map[string]any{"always": true}, "holdout": 0.5}
 	if err := c.call(ctx, http.MethodPost, "rules", appQuery("shop"), in, &added); err != nil {
@@ -56,7 +59,7 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	}
 	found := false
 	for _, a := range audits.Items {
-		found = found || a.Actor == "learner" && a.Action == "pause" && strings.Contains(a.Reason, "by rating: ")
+		found = found || a.Actor == "learner" && a.Action == "pause" && strings.HasPrefix(a.Reason, "compared at the same time, by rating: ")
 	}
 	if !found || len(p.proposals()) == 0 {
 		t.Errorf("want an audit entry with the figures and a proposal for a person, got %+v, %d proposals", audits.Items, len(p.proposals()))
@@ -83,7 +86,7 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	}
 	want, _ := json.Marshal(running)
 	got, _ := json.Marshal(again)
-	if !bytes.Equal(got, want) || again.Verdict != store.Harms || again.Harms() != "rating" {
+	if !bytes.Equal(got, want) || again.Verdict != store.Harms || again.Harms() != "rating" || again.Sources[0].Before == nil || again.Sources[0].Before.Before.Of < 30 {
 		t.Errorf("recomputed %s\nthe running program said %s", got, want)
 	}
 	if table := command(); !strings.Contains(table, ": harms\ncompared at the same time, by rating: ") || !strings.Contains(table, "WITHOUT") {

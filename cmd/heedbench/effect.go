@@ -161,7 +161,7 @@ func (c *effectCommand) measure(s simulated, share float64, before int) (effectR
 		}{{&r.Helps, helps > 0}, {&r.Harms, harms > 0}, {&r.Praised, x.praises > 0}, {&r.Stopped, x.pauses > 0},
 			{&r.BarePraise, x.bare[0] > 0}, {&r.BareHarm, x.bare[1] > 0}, {&r.Paused, harms > 0 && harms <= pauseWithin},
 			{&r.Same, x.harms > 0 && x.harms <= pauseWithin}, {&r.ZTest, x.zTest},
-			{&r.Covered, !x.missed && x.effect.Held(s.With-s.Without, 2.0/store.EvidenceCalls)}} {
+			{&r.Covered, !x.missed && x.effect.Held(s.With-s.Without, store.EvidenceHelps, store.EvidenceHarms)}} {
 			if o.is {
 				*o.to += n
 			}

@@ -107,11 +107,10 @@ func (x *experiment) look(unit string, d rules.RuleDecision, good bool) {
 	if err := x.effect.Add(trial); err != nil {
 		panic("BUG: " + err.Error())
 	}
-	enough := math.Log(store.EvidenceCalls)
-	if x.helps == 0 && x.effect.Benefit() >= enough {
+	if x.helps == 0 && x.effect.Benefit() >= math.Log(store.EvidenceHelps) {
 		x.helps = x.exchanges
 	}
-	if x.harms == 0 && x.effect.Harm() >= enough {
+	if x.harms == 0 && x.effect.Harm() >= math.Log(store.EvidenceHarms) {
 		x.harms = x.exchanges
 	}
 	x.compare(d, good)
@@ -132,20 +131,20 @@ func (x *experiment) compare(d rules.RuleDecision, good bool) {
 			*at = x.exchanges
 		}
 	}
-	if x.praises == 0 && x.before.Benefit(x.with) >= math.Log(store.BeforeCalls) {
+	if x.praises == 0 && x.before.Benefit(x.with) >= math.Log(store.BeforeHelps) {
 		first(&x.bare[0])
 		if store.BearsOutBenefit(x.before.Odds(x.with, x.without), x.without.Of) {
 			first(&x.praises)
 		}
 	}
-	if x.pauses == 0 && x.before.Harm(x.with) >= math.Log(store.BeforeCalls) {
+	if x.pauses == 0 && x.before.Harm(x.with) >= math.Log(store.BeforeHarms) {
 		first(&x.bare[1])
 		if store.BearsOutHarm(x.before.Odds(x.with, x.without), x.without.Of) {
 			first(&x.pauses)
 		}
 	}
 	if x.truth != nil && !x.missed {
-		x.missed = max(x.truth.Benefit(x.with), x.truth.Harm(x.with)) >= math.Log(store.BeforeCalls)
+		x.missed = x.truth.Benefit(x.with) >= math.Log(store.BeforeHelps) || x.truth.Harm(x.with) >= math.Log(store.BeforeHarms)
 	}
 }
 
