@@ -218,6 +218,12 @@ func restsOn(e *effect) string {
 				return "Compared at the same time: people who got the rule and people who, by lot, did not. What else changed came to both."
 			}
 		}
+		for _, s := range e.Sources {
+			if s.Before != nil && s.Before.Verdict == store.Harms && s.Before.Unconfirmed {
+				return "Compared with before the rule. The people without it at the same time are too few to say whether it is the rule's doing, or whether " +
+					"something else changed that day. A harm this sure is not waited for: a pause can be taken back."
+			}
+		}
 		return "Compared with before the rule. The people without it at the same time stayed as before, so it is probably the rule's doing; " +
 			"they are too few to show it alone. A rule that seems to harm is paused all the same: that can be taken back."
 	case store.HelpsBefore:

@@ -25,14 +25,28 @@ const (
 
 // What the units without the rule at the same time must say, before a comparison
 // with earlier ones is believed: they must be at least so many, and so many times
-// likelier if they stayed as before than if they went the way of those with it. A
-// pause can be taken back, so it needs lower odds, but more units (docs/effect.md
-// has what each costs and saves).
+// likelier if they stayed as before than if they went the way of those with it. It only
+// takes calls away, so the evidence means what it means whatever is asked here.
 const (
-	harmUnits    = 10
-	harmOdds     = 2.0 / 3
 	benefitUnits = 5
 	benefitOdds  = 3
+	harmUnits    = 10
+	harmOdds     = 3.0 / 2
+)
+
+// The surer a harm and the longer it shows, the less the units without the rule are
+// asked, while they are few: from patientFor to patientUntil units in both arms the
+// odds fall from harmOdds to lastOdds, in full when the evidence is sureHarm times
+// enough. They then need not say that it is the rule's doing; they only must not
+// clearly say that it is not. Of 20 that stayed at 80 %, three draws in a hundred look
+// like 60 %: who waits for their word lets more harm pass (docs/effect.md has what
+// each costs and saves).
+const (
+	sureHarm     = 60
+	fewUnits     = 25
+	patientFor   = 130
+	patientUntil = 180
+	lastOdds     = 1.0 / 6
 )
 
 // Limits of what a Baseline is made of.
@@ -265,18 +279,19 @@ func (e *earlier) baseline() Baseline {
 // Earlier is an estimate that compares with before the rule. It is quicker than
 // the one it stands in, and says less.
 type Earlier struct {
-	Before     rules.Tally `json:"before"`
-	With       rules.Tally `json:"with"`    // served like those before
-	Without    rules.Tally `json:"without"` // at the same time, served like those before
-	Difference float64     `json:"difference"`
-	Low        float64     `json:"low"` // 97.5 %, at all times at once
-	High       float64     `json:"high"`
-	Better     float64     `json:"better"` // evidence, as of Estimate
-	Worse      float64     `json:"worse"`
-	Enough     Levels      `json:"enough"`
-	Odds       float64     `json:"odds"` // how many times likelier Without is as Before than as With
-	Verdict    Verdict     `json:"verdict"`
-	Withheld   bool        `json:"withheld,omitempty"` // there is evidence enough, but Without does not bear it out
+	Before      rules.Tally `json:"before"`
+	With        rules.Tally `json:"with"`    // served like those before
+	Without     rules.Tally `json:"without"` // at the same time, served like those before
+	Difference  float64     `json:"difference"`
+	Low         float64     `json:"low"` // 97.5 %, at all times at once
+	High        float64     `json:"high"`
+	Better      float64     `json:"better"` // evidence, as of Estimate
+	Worse       float64     `json:"worse"`
+	Enough      Levels      `json:"enough"`
+	Odds        float64     `json:"odds"` // how many times likelier Without is as Before than as With
+	Verdict     Verdict     `json:"verdict"`
+	Withheld    bool        `json:"withheld,omitempty"`    // there is evidence enough, but Without does not bear it out
+	Unconfirmed bool        `json:"unconfirmed,omitempty"` // harm is believed although Without, being few, does not bear it out
 }
 
 func earlierEstimate(before, with, without rules.Tally, calls Levels) *Earlier {
@@ -285,30 +300,45 @@ func earlierEstimate(before, with, without rules.Tally, calls Levels) *Earlier {
 		Better: factor(b.Benefit(with)), Worse: factor(b.Harm(with)), Odds: factor(b.Odds(with, without))}
 	in := b.Interval(with, BeforeHelps, BeforeHarms)
 	e.Low, e.High = in.Low, in.High
-	borne, says := BearsOutHarm, Harms
+	odds := math.Log(e.Odds)
 	switch {
 	case e.Worse >= calls.Harms:
+		e.Withheld = odds < HarmOdds(math.Log(e.Worse/calls.Harms), with.Of, without.Of)
+		e.Verdict, e.Unconfirmed = Harms, !e.Withheld && odds < math.Log(harmOdds)
 	case e.Better >= calls.Helps:
-		borne, says = BearsOutBenefit, HelpsBefore
-	default:
-		return e
+		e.Withheld = odds < BenefitOdds(without.Of)
+		e.Verdict = HelpsBefore
 	}
-	if e.Withheld = !borne(math.Log(e.Odds), without.Of); !e.Withheld {
-		e.Verdict = says
+	if e.Withheld {
+		e.Verdict = NotProven
 	}
 	return e
 }
 
-// BearsOutHarm says whether harm that shows against before is believed: there are
-// that many units without the rule at the same time, and odds, the logarithm that
-// rules.Before.Odds gives, says that they stayed as before.
-func BearsOutHarm(odds float64, units int) bool {
-	return units >= harmUnits && odds >= math.Log(harmOdds)
+// HarmOdds is the logarithm of the odds, as rules.Before.Odds gives them, from which
+// harm that shows against before is believed: +Inf while the units without the rule
+// are fewer than harmUnits. surplus is the logarithm of how many times the evidence
+// is more than enough.
+func HarmOdds(surplus float64, with, without int) float64 {
+	if without < harmUnits {
+		return math.Inf(1)
+	}
+	if without >= fewUnits {
+		return math.Log(harmOdds)
+	}
+	late := float64(with+without-patientFor) / (patientUntil - patientFor)
+	sure := surplus / math.Log(sureHarm)
+	return math.Log(harmOdds) + clip(late)*clip(sure)*math.Log(lastOdds/harmOdds)
 }
 
-// BearsOutBenefit is the same for a benefit.
-func BearsOutBenefit(odds float64, units int) bool {
-	return units >= benefitUnits && odds >= math.Log(benefitOdds)
+func clip(share float64) float64 { return min(1, max(0, share)) }
+
+// BenefitOdds is the same for a benefit.
+func BenefitOdds(without int) float64 {
+	if without < benefitUnits {
+		return math.Inf(1)
+	}
+	return math.Log(benefitOdds)
 }
 
 // say is the comparison in one sentence.
@@ -317,6 +347,9 @@ func (e *Earlier) say(source string) string {
 		source, 100*e.With.Share(), e.With.Of, 100*e.Before.Share(), e.Before.Of, 100*e.Difference, 100*e.Low, 100*e.High)
 	if e.Withheld {
 		return s + fmt.Sprintf("; the %d units without it at the same time do not bear out that it is the rule's doing", e.Without.Of)
+	}
+	if e.Unconfirmed {
+		return s + fmt.Sprintf("; the %d units without it at the same time, %.0f %% good, are too few to say whether it is the rule's doing, and a harm this sure is not waited for", e.Without.Of, 100*e.Without.Share())
 	}
 	if e.Verdict != NotProven {
 		s += fmt.Sprintf("; the %d units without it at the same time, %.0f %% good, stayed as before", e.Without.Of, 100*e.Without.Share())

@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,82 @@ func TestEffectOf_HarmComparedWithBefore(t *testing.T) {
 	}
 	if e.Sources[0].Verdict == store.NotProven && !strings.HasPrefix(e.Why, "compared with before") {
 		t.Errorf("why: %s", e.Why)
+	}
+}
+
+// exact logs units of one arm, with a holdout of 10 %, of which so many follow the
+// rule.
+func (l *lab) exact(withheld bool, good, of int) {
+	l.Helper()
+	var xs []*store.Exchange
+	for i := range of {
+		x := l.exchange(fmt.Sprint("exact ", l.n), i < good)
+		d := &x.Decision.Rules[0]
+		if d.Withheld, d.Propensity = withheld, 0.9; withheld {
+			d.Propensity = 0.1
+		}
+		xs = append(xs, x)
+	}
+	l.write(xs...)
+}
+
+// From 80 to 60 % with the rule is sure after 180 units, and 20 without it must not
+// clearly say that everybody changed. Before that, or when there are many, they must
+// say that only those with the rule did.
+func TestEffectOf_HarmThatIsSureIsNotWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		with, good       int // units with the rule, and those of them that follow it
+		without, goodToo int
+		harms, confirmed bool
+	}{
+		{"as before", 160, 96, 20, 16, true, true},
+		{"hardly fewer", 160, 96, 20, 15, true, true},
+		{"between", 160, 96, 20, 13, true, false},
+		{"clearly as with it", 160, 96, 20, 12, false, false},
+		{"between, early", 110, 66, 20, 13, false, false},
+		{"between, many", 225, 135, 25, 16, false, false},
+		{"between, not so sure", 160, 106, 20, 13, false, false},
+		{"few", 160, 96, 9, 9, false, false},
+	} {
+		l := newLab(t)
+		l.hold(0.1)
+		l.earlier(800, 3, 1, nil)
+		l.earlier(200, 4, 0, nil)
+		l.exact(false, c.good, c.with)
+		l.exact(true, c.goodToo, c.without)
+		e := l.effect()
+		b := e.Sources[0].Before
+		if (b.Verdict == store.Harms) != c.harms || b.Withheld == c.harms || b.Unconfirmed != (c.harms && !c.confirmed) {
+			t.Errorf("%s: %+v", c.name, b)
+		}
+		if c.harms && (e.Verdict != store.Harms || !strings.HasPrefix(e.Why, "compared with before, by check: ") ||
+			strings.Contains(e.Why, "stayed as before") != c.confirmed || strings.Contains(e.Why, "too few to say whether it is the rule's doing") == c.confirmed) {
+			t.Errorf("%s: %s: %s", c.name, e.Verdict, e.Why)
+		}
+	}
+}
+
+// What is asked of the units without the rule: nothing helps before there are ten;
+// the surer and the longer, the less, until there are many.
+func TestHarmOdds(t *testing.T) {
+	sure := math.Log(60)
+	for _, c := range []struct {
+		surplus       float64
+		with, without int
+		odds          float64
+	}{
+		{50, 500, 9, math.Inf(1)},
+		{0, 90, 10, 1.5}, {0, 180, 20, 1.5}, {sure, 110, 20, 1.5},
+		{sure, 160, 20, 1.0 / 6}, {50, 400, 24, 1.0 / 6}, {50, 400, 25, 1.5},
+		{sure, 135, 20, 0.5}, {sure / 2, 160, 20, 0.5}, // halfway between 3/2 and 1/6
+	} {
+		if got := math.Exp(store.HarmOdds(c.surplus, c.with, c.without)); !(math.Abs(got-c.odds) < 1e-9 || got == c.odds) {
+			t.Errorf("%+v: got odds %v", c, got)
+		}
+	}
+	if store.BenefitOdds(4) != math.Inf(1) || store.BenefitOdds(5) != math.Log(3) {
+		t.Error("a benefit is believed from five units and odds of 3 on")
 	}
 }
 

@@ -131,20 +131,24 @@ func (x *experiment) compare(d rules.RuleDecision, good bool) {
 			*at = x.exchanges
 		}
 	}
-	if x.praises == 0 && x.before.Benefit(x.with) >= math.Log(store.BeforeHelps) {
+	helps, harms := math.Log(store.BeforeHelps), math.Log(store.BeforeHarms)
+	odds := x.before.Odds(x.with, x.without)
+	if x.praises == 0 && x.before.Benefit(x.with) >= helps {
 		first(&x.bare[0])
-		if store.BearsOutBenefit(x.before.Odds(x.with, x.without), x.without.Of) {
+		if odds >= store.BenefitOdds(x.without.Of) {
 			first(&x.praises)
 		}
 	}
-	if x.pauses == 0 && x.before.Harm(x.with) >= math.Log(store.BeforeHarms) {
-		first(&x.bare[1])
-		if store.BearsOutHarm(x.before.Odds(x.with, x.without), x.without.Of) {
-			first(&x.pauses)
+	if x.pauses == 0 {
+		if surplus := x.before.Harm(x.with) - harms; surplus >= 0 {
+			first(&x.bare[1])
+			if odds >= store.HarmOdds(surplus, x.with.Of, x.without.Of) {
+				first(&x.pauses)
+			}
 		}
 	}
 	if x.truth != nil && !x.missed {
-		x.missed = x.truth.Benefit(x.with) >= math.Log(store.BeforeHelps) || x.truth.Harm(x.with) >= math.Log(store.BeforeHarms)
+		x.missed = x.truth.Benefit(x.with) >= helps || x.truth.Harm(x.with) >= harms
 	}
 }
 
