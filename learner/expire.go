@@ -26,7 +26,7 @@ func (l *Learner) wake(ctx context.Context, app string) error {
 	if err != nil {
 		return err
 	}
-	changes := store.Changes{App: app, Worker: l.opt.Worker}
+	changes := store.Changes{App: app, Lease: l.app(app).lease}
 	for _, p := range ps {
 		if p.Until.After(l.now()) {
 			continue

@@ -42,7 +42,7 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 	if len(s.order) == 0 {
 		return nil
 	}
-	err = l.opt.Store.Commit(ctx, s.changes(l.opt.Worker))
+	err = l.opt.Store.Commit(ctx, s.changes())
 	if errors.Is(err, store.ErrConflict) {
 		a.unmeasured = true // somebody changed one: look again
 		return nil
