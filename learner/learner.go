@@ -116,6 +116,7 @@ func New(opt Options) (*Learner, error) {
 		return nil, err
 	}
 	return &Learner{opt: opt, effects: store.NewEffects(opt.Store), metrics: m, begun: map[string]int{}, retries: map[string]time.Time{}, apps: map[string]*appState{},
+		leases:  leases{asked: map[string]time.Time{}, held: map[string]store.Lease{}},
 		consult: newConsult()}, nil
 }
 

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
 	"maps"
@@ -42,9 +43,6 @@ func (h *leases) all() map[string]store.Lease {
 func (h *leases) take(app string, l store.Lease) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.held == nil {
-		h.held = map[string]store.Lease{}
-	}
 	h.held[app] = l
 }
 
@@ -70,12 +68,7 @@ func (l *Learner) led(ctx context.Context) ([]string, error) {
 		_, _ = h.Write([]byte(l.opt.Worker + " " + app)) // never fails
 		return h.Sum64()
 	}
-	slices.SortFunc(apps, func(a, b string) int {
-		if rank(a) < rank(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(apps, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	var out []string
 	for _, app := range apps {
 		ok, err := l.lead(ctx, app)
@@ -107,9 +100,6 @@ func (l *Learner) lead(ctx context.Context, app string) (bool, error) {
 		return false, err
 	}
 	if got.Epoch == 0 {
-		if l.leases.asked == nil {
-			l.leases.asked = map[string]time.Time{}
-		}
 		l.leases.asked[app] = time.Now()
 		return false, nil
 	}
@@ -140,6 +130,7 @@ func (l *Learner) renew(ctx context.Context) {
 // lost deals with a change that was refused because another learner leads the app.
 func (l *Learner) lost(app string, lease store.Lease) {
 	l.leases.lose(app, lease)
+	clear(l.begun) // whoever has it counts on
 	l.opt.Log.Warn("learner: another learner leads the app by now", "app", app, "lease", lease.Epoch)
 }
 
