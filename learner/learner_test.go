@@ -34,12 +34,32 @@ func newBench(t testing.TB) *bench {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	b := &bench{TB: t, ctx: ctx, store: s, policy: DefaultPolicy(), now: time.Now().UTC()}
-	b.l, err = New(Options{Store: s, Log: slog.New(slog.DiscardHandler), Apps: func(string) AppPolicy { return b.policy }, Now: func() time.Time { return b.now }})
+	b.l, err = New(Options{Store: &leased{s, t}, Log: slog.New(slog.DiscardHandler), Apps: func(string) AppPolicy { return b.policy }, Now: func() time.Time { return b.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.l.side.Wait) // before the store closes
 	return b
+}
+
+// leased is a store on which all that is changed names a lease: it is a learner's.
+type leased struct {
+	store.Store
+	tb testing.TB
+}
+
+func (s *leased) Commit(ctx context.Context, c store.Changes) error {
+	if c.Lease == (store.Lease{}) {
+		s.tb.Errorf("the learner commits without a lease: %+v", c)
+	}
+	return s.Store.Commit(ctx, c)
+}
+
+func (s *leased) Publish(ctx context.Context, app string, base rules.Epoch, set *rules.Set, a store.Audit) (rules.Head, error) {
+	if a.Lease == (store.Lease{}) {
+		s.tb.Errorf("the learner publishes without a lease: %+v", a)
+	}
+	return s.Store.Publish(ctx, app, base, set, a)
 }
 
 // work lets the learner handle what is due.

@@ -15,12 +15,7 @@ for _, kind in ipairs({'p', 'g'}) do
 end
 if not audited(A.audit_from) then return {'audit'} end
 
-for _, h in ipairs(A.handled or {}) do if h.begun then
-  local m = state(h.id)
-  m.tries = h.tries
-  put(h.id, m)
-else
-  local m = state(h.id)
+local function handle(h, m)
   local stale = m.claim and m.claim ~= m.rev
   unqueue(h.id)
   m.claim, m.note, m.tries, m.aside = nil, h.note, h.tries, nil
@@ -42,8 +37,13 @@ else
     end
     if m.ex == h.ex then supersede(h.id, m) end
   end
+end
+
+for _, h in ipairs(A.handled or {}) do
+  local m = state(h.id)
+  if h.begun then m.tries = h.tries else handle(h, m) end
   put(h.id, m)
-end end
+end
 for _, kind in ipairs({'p', 'g'}) do
   for _, e in ipairs(A[kind] or {}) do learned(kind, e) end
 end
