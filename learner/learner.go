@@ -151,6 +151,7 @@ func (l *Learner) policy(app string) AppPolicy {
 // the app's feedback and looks after its proposals and rules (store.Lease). A
 // learner leads whatever apps nobody else does.
 func (l *Learner) Run(ctx context.Context) error {
+	l.move()
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	renewed := make(chan struct{})
 	go func() { // ends with stop
@@ -170,6 +171,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	var tended time.Time
 	changed := true
 	for ctx.Err() == nil {
+		l.move()
 		if err := l.work(ctx); err != nil && ctx.Err() == nil {
 			l.silent(ctx, err)
 			continue

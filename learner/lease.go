@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"heed/store"
@@ -17,12 +18,14 @@ const (
 	renewEvery = store.LeaseTime / 4 // two may fail
 	askEvery   = time.Second         // for an app that another learner leads, and
 	yieldTime  = time.Second         // to give all leases back: who ends may not wait long
+	stuckAfter = 2 * recordTime      // without progress a learner renews nothing: another may do better
 )
 
 // leases are those that this learner has. Run's goroutine takes them, another
 // renews them, since what Run does may take longer than they last.
 type leases struct {
 	asked map[string]time.Time // when Run's goroutine asked for an app that another leads
+	moved atomic.Int64         // when Run's goroutine last came to something new, in Unix seconds
 
 	mu   sync.Mutex
 	held map[string]store.Lease // by app
@@ -116,16 +119,30 @@ func (l *Learner) lead(ctx context.Context, app string) (bool, error) {
 func (l *Learner) renew(ctx context.Context) {
 	for ctx.Err() == nil {
 		sleep(ctx, renewEvery)
-		for app, lease := range l.leases.all() {
-			c, cancel := context.WithTimeout(ctx, renewEvery)
-			got, err := l.opt.Store.Lead(c, app, lease)
-			cancel()
-			if err == nil && got != lease {
-				l.leases.lose(app, lease)
-			}
+		l.renewAll(ctx, time.Now())
+	}
+}
+
+// renewAll renews the leases, unless Run's goroutine is stuck at now: a record may
+// also never end. Then the next learner has it, counts the try, and puts it aside
+// in the end.
+func (l *Learner) renewAll(ctx context.Context, now time.Time) {
+	if now.Unix()-l.leases.moved.Load() > int64(stuckAfter.Seconds()) {
+		l.opt.Log.Error("BUG: learner is stuck, its leases are left to others")
+		return
+	}
+	for app, lease := range l.leases.all() {
+		c, cancel := context.WithTimeout(ctx, renewEvery)
+		got, err := l.opt.Store.Lead(c, app, lease)
+		cancel()
+		if err == nil && got != lease {
+			l.leases.lose(app, lease)
 		}
 	}
 }
+
+// move notes that Run's goroutine comes to something new.
+func (l *Learner) move() { l.leases.moved.Store(time.Now().Unix()) }
 
 // lost deals with a change that was refused because another learner leads the app.
 func (l *Learner) lost(app string, lease store.Lease) {

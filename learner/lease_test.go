@@ -115,6 +115,39 @@ func TestLearner_LosesItsLeaseAtWork(t *testing.T) {
 	}
 }
 
+// leading counts renewals.
+type leading struct {
+	store.Store
+	renewed int
+}
+
+func (s *leading) Lead(ctx context.Context, app string, l store.Lease) (store.Lease, error) {
+	if l.Epoch > 0 {
+		s.renewed++
+	}
+	return s.Store.Lead(ctx, app, l)
+}
+
+// A learner that works renews its leases; one that is stuck leaves them to others.
+func TestLearner_StuckDoesNotRenew(t *testing.T) {
+	b := newBench(t)
+	s := &leading{Store: b.store}
+	b.l.opt.Store = s
+	b.say(b.exchange("how do i return my shoes"), "u1", "Always mention the return window")
+	b.work()
+	b.l.renewAll(b.ctx, time.Now().Add(stuckAfter-time.Second))
+	if s.renewed != 1 {
+		t.Errorf("a learner that works renewed %d leases, want 1", s.renewed)
+	}
+	b.l.renewAll(b.ctx, time.Now().Add(stuckAfter+2*time.Second))
+	if s.renewed != 1 {
+		t.Error("a learner that is stuck renewed its lease")
+	}
+	if l, err := b.store.Lead(b.ctx, "shop", store.Lease{Worker: "another"}); err != nil || l.Epoch != 0 {
+		t.Errorf("another got %+v, %v while the lease runs", l, err)
+	}
+}
+
 // What a learner does besides feedback needs the lease too: here it pauses a rule,
 // and refreshes word statistics.
 func TestLearner_TendsOnlyWhatItLeads(t *testing.T) {

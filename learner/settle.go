@@ -61,6 +61,7 @@ func (l *Learner) batch(ctx context.Context, app string, lease store.Lease) (int
 // the first time is not: a process that dies would spoil its whole batch, and
 // every record would cost a commit more.
 func (l *Learner) settle(ctx context.Context, f *store.Feedback) error {
+	l.move()
 	before := f.Tries // tries that came to an end, or ended a process
 	if n, ok := l.begun[f.ID]; ok && f.Tries == n+1 {
 		before = n // that was this process, which lives: the store failed

@@ -23,6 +23,7 @@ func (l *Learner) tend(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.move()
 		a, now := l.app(name), l.now()
 		if a.rated { // ratings come a few at a time: look at once
 			a.rated = false
