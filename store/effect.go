@@ -30,7 +30,7 @@ const (
 )
 
 // ProvenWithin is how many judged units may come without a verdict before a rule
-// is said to be not proven: at a holdout of 10 % half of the rules that mend one
+// is said to be not proven: at a holdout of 10 % about half of the rules that mend one
 // answer in five are recognised by then (docs/effect.md).
 const ProvenWithin = 500
 
