@@ -266,6 +266,7 @@ func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 	}
 	s := open(t, opt)
 	const apps = 3
+	start := time.Now()
 	var wg sync.WaitGroup
 	for w := range 32 {
 		wg.Go(func() {
@@ -277,16 +278,24 @@ func TestStore_Pending_ManyWorkersOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	added := time.Now()
 	o := &once{seen: map[string]int{}}
 	for w := range 4 {
 		peer := open(t, withDir(opt, t.TempDir()))
 		wg.Go(func() {
-			for i := 0; o.handled() < n && !t.Failed(); i++ {
-				o.batch(t, peer, fmt.Sprint("app", (w+i)%apps), fmt.Sprint("w", w))
+			for o.handled() < n && !t.Failed() {
+				led := false
+				for i := range apps {
+					led = o.lead(t, peer, fmt.Sprint("app", (w+i)%apps), fmt.Sprint("w", w)) || led
+				}
+				if !led {
+					time.Sleep(10 * time.Millisecond) // between two looks for a lease: nothing tells
+				}
 			}
 		})
 	}
 	wg.Wait()
+	t.Logf("%d records added in %v, handled in %v", n, added.Sub(start), time.Since(added))
 	for text, k := range o.seen {
 		if k != 1 {
 			t.Errorf("record %s was handled %d times", text, k)
@@ -309,31 +318,40 @@ func (o *once) handled() int {
 	return len(o.seen)
 }
 
-// batch handles some records if the worker gets the app's lease, and gives it
-// back.
-func (o *once) batch(t *testing.T, s *Store, app, worker string) {
+// lead handles what is pending of the app if the worker gets its lease, gives that
+// back, and reports whether it got it.
+func (o *once) lead(t *testing.T, s *Store, app, worker string) bool {
 	l, err := s.Lead(t.Context(), app, store.Lease{Worker: worker})
-	if err != nil || l.Epoch == 0 {
-		if err != nil {
-			t.Error(err)
-		}
-		return
+	if err != nil {
+		t.Error(err)
 	}
+	for left := l.Epoch > 0; left; {
+		left = o.batch(t, s, app, l)
+		if renewed, err := s.Lead(t.Context(), app, l); err != nil || renewed != l {
+			t.Errorf("lease %+v renewed as %+v: %v", l, renewed, err)
+		}
+	}
+	if err := s.Yield(t.Context(), app, l); err != nil {
+		t.Error(err)
+	}
+	return l.Epoch > 0
+}
+
+// batch handles some of what is pending and reports whether there was any.
+func (o *once) batch(t *testing.T, s *Store, app string, l store.Lease) bool {
 	fs, err := s.Pending(t.Context(), app, l, 64)
 	if err != nil {
 		t.Error(err)
 	}
 	for _, f := range fs {
-		if err := s.Commit(t.Context(), store.Changes{App: f.App, Lease: l, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
+		if err := s.Commit(t.Context(), store.Changes{App: app, Lease: l, Handled: []store.Handled{{Feedback: f.ID}}}); err != nil {
 			t.Errorf("commit: %v", err)
 		}
 		o.mu.Lock()
 		o.seen[f.Comment]++
 		o.mu.Unlock()
 	}
-	if err := s.Yield(t.Context(), app, l); err != nil {
-		t.Error(err)
-	}
+	return len(fs) > 0 && !t.Failed()
 }
 
 // Two publishers on one server: one wins each epoch, and the audit trail holds
