@@ -19,8 +19,9 @@ import (
 // it is returned itself when there is nothing to replace. custom may not match the
 // empty string.
 //
-// It is a net with holes: names and street addresses pass, and so does a secret
-// that a stream cuts in two.
+// It is a net with holes: names and street addresses pass, and so do a secret that
+// a stream cuts in two, a telephone number in one piece with no word beside it that
+// says so, and a key whose start and name nobody knows.
 func Redact(text []byte, custom []*regexp.Regexp) []byte {
 	r := redactor{text: text}
 	r.decode()
@@ -132,7 +133,7 @@ func escape(b []byte) (rune, int) {
 		}
 		var c rune
 		for _, h := range b[2:6] {
-			d := bytes.IndexByte([]byte("0123456789abcdef"), h|0x20)
+			d := hexDigit(h)
 			if d < 0 {
 				return -1, 1
 			}
@@ -144,6 +145,17 @@ func escape(b []byte) (rune, int) {
 		return c, 6
 	}
 	return -1, 1
+}
+
+// hexDigit is the value of a hexadecimal digit, -1 of anything else.
+func hexDigit(c byte) int {
+	switch {
+	case isDigit(c):
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
 }
 
 // replace writes markers over what was found.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -134,11 +135,67 @@ func (r *redactor) phone(gs []group) bool {
 		return true
 	case r.isDate(gs):
 		return false
+	case len(gs) == 1 && n >= 9 && r.ofPhone(first.lo, first.hi):
+		return true
 	case len(gs) >= 3 && size(gs[len(gs)-3:], 3, 3, 4) && len(gs) <= 4:
 		return true
 	}
 	return b[first.lo] == '0' && first.hi-first.lo >= 2 && !(len(gs) > 1 && b[first.hi] == '.' && len(gs) == 2)
 }
+
+// phoneWords say that the number beside them is a telephone's; what comes after
+// "me" and the like is asked for with a verb. otherWords say that it is not, whatever
+// else is said.
+var (
+	phoneWords = wordsOf("phone telephone telefon telefone teléfono téléphone tel mobile mobil móvil mobiltelefon cell cellphone celular handy handynummer telefonnummer rufnummer whatsapp fax landline portable hotline phone_number mobile_number phonenumber")
+	phoneVerbs = wordsOf("call text ring reach contact dial sms phone whatsapp message erreichen anrufen appelez llame")
+	phoneWhom  = wordsOf("me us him her them back at on under unter mich uns moi")
+	otherWords = wordsOf("order orders invoice ticket case tracking account customer id ids article item parcel serial ref reference sku product isbn ean imei bestellung rechnung sendung kundennummer commande pedido model code price unix timestamp")
+)
+
+func wordsOf(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(s) {
+		m[w] = true
+	}
+	return m
+}
+
+// nearWords is how many words before and after a number are looked at, within
+// nearBytes of it.
+const (
+	nearWords = 5
+	nearBytes = 48
+)
+
+// ofPhone reports whether the words beside the number say that it is a telephone's.
+func (r *redactor) ofPhone(lo, hi int) bool {
+	left, right := r.plain[max(0, lo-nearBytes):lo], r.plain[hi:min(len(r.plain), hi+nearBytes)]
+	for _, end := range []string{`",`, `"}`, `{`, "\n\n"} { // of another value of JSON, or of a paragraph
+		left = left[bytes.LastIndex(left, []byte(end))+1:]
+	}
+	if end := bytes.IndexAny(right, "\"\n{}"); end >= 0 {
+		right = right[:end]
+	}
+	before, after := bytes.FieldsFunc(left, notInWord), bytes.FieldsFunc(right, notInWord)
+	before, after = before[max(0, len(before)-nearWords):], after[:min(len(after), nearWords)]
+	phone, verb, whom := false, false, false
+	for i, w := range slices.Concat(before, after) {
+		s := string(bytes.ToLower(w))
+		if otherWords[s] {
+			return i >= len(before) && phone // what comes after is about something else
+		}
+		phone = phone || phoneWords[s]
+		if i < len(before) {
+			verb, whom = verb || phoneVerbs[s], whom || phoneWhom[s]
+			phone = phone || verb && whom
+		}
+	}
+	return phone
+}
+
+// notInWord is where words are cut; names of fields stay whole.
+func notInWord(c rune) bool { return !isLetter(c) && c != '_' }
 
 func size(gs []group, ns ...int) bool {
 	for i, n := range ns {
