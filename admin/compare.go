@@ -52,7 +52,7 @@ func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error)
 		return nil, err
 	}
 	out := []compared{}
-	for _, s := range p.Touch.Inside {
+	for _, s := range unlikeFirst(p.Touch.Inside) {
 		if len(out) == maxCompared {
 			break
 		}

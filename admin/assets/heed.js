@@ -224,7 +224,7 @@ document.addEventListener("keydown", (e) => {
 // One fold of a card at a time.
 document.addEventListener("toggle", (e) => {
   if (!e.target.matches?.("details.act, details.inline") || !e.target.open) return;
-  for (const d of e.target.closest(".card-end, .head")?.querySelectorAll("details[open]") || []) if (d !== e.target) d.open = false;
+  for (const d of e.target.closest(".card-end, .head")?.querySelectorAll("details[open]") || []) if (!e.target.contains(d)) d.open = false;
 }, true);
 
 watchFlash();

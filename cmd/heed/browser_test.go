@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -62,6 +64,73 @@ func TestBrowser_ThumbsDownToChangedAnswer(t *testing.T) {
 	run("its effect", chromedp.WaitVisible(chromedp.CSS("[data-rule] [data-effect]")))
 	browser.Shoot(t, ctx, "demo-effect")
 	run("roll back", chromedp.Click(chromedp.CSS("[data-rule] button[name=retire]")), chromedp.WaitNotPresent(chromedp.CSS("[data-rule]")))
+}
+
+// The demo's other path: a complaint and a claimed fact become findings, an admin's
+// sentence makes a proposal of the fact once it says where it stands and how long it
+// holds, and the answer changes. Nothing sticks out of the page on a phone.
+func TestBrowser_FindingToChangedAnswer(t *testing.T) {
+	d, stop, err := demoCmd{Seed: 1, Listen: "127.0.0.1:0", Gateway: "127.0.0.1:0", Admin: "127.0.0.1:0"}.startPage(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	ctx := browser.Tab(t, 500, 800)
+	if _, err := chromedp.Run(ctx, chromedp.Navigate(d.page)); err != nil { // the browser lives as long as this context
+		t.Fatal(err)
+	}
+	run := func(what string, steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		browser.Run(t, ctx, what, chromedp.Steps(steps...))
+	}
+	fits := func(where string) {
+		t.Helper()
+		if wide := browser.Run(t, ctx, "its width", chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`)); wide > 0 {
+			t.Errorf("%s sticks out by %d pixels at 360", where, wide)
+		}
+	}
+	run("a phone", chromedp.EmulateViewport(360, 800)) // windows are 500 wide at least
+	const question = "Where is my parcel?"
+	ask := func() {
+		t.Helper()
+		run("ask", chromedp.Click(chromedp.CSS("#fresh")), chromedp.SetValue(chromedp.CSS("#question"), question), chromedp.Click(chromedp.CSS("#ask button[type=submit]")),
+			chromedp.WaitVisible(chromedp.CSS("heed-feedback")))
+	}
+	for i, comment := range []string{"This does not answer my question at all", "You should say that deliveries take three days."} {
+		ask()
+		run("complain", chromedp.Click(inWidget("button[name=down]")), chromedp.SendKeys(inWidget("textarea[name=comment]"), comment), chromedp.Click(inWidget("button[name=send]")),
+			chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("#findings [data-finding]:nth-child(%d)", i+1))))
+	}
+	ask()
+	run("wish", chromedp.Click(inWidget("button[name=down]")), chromedp.SendKeys(inWidget("textarea[name=comment]"), "Always link the tracking page."), chromedp.Click(inWidget("button[name=send]")),
+		chromedp.WaitVisible(chromedp.CSS("[data-proposal]")))
+	browser.Shoot(t, ctx, "demo-findings")
+	fits("the demo")
+	run("to admin", chromedp.Navigate(d.admin+"/findings?app=shop"), chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), d.token),
+		chromedp.Click(chromedp.CSS("button[name=login]")), chromedp.WaitVisible(chromedp.CSS("[data-finding]:first-child summary.primary")))
+	fits("the findings")
+	run("say what to do", chromedp.Click(chromedp.CSS("[data-finding]:first-child summary.primary")), chromedp.WaitVisible(chromedp.CSS("[data-finding]:first-child textarea[name=applies_when]")),
+		chromedp.SendKeys(chromedp.CSS("[data-finding]:first-child textarea[name=applies_when]"), "someone asks where their parcel is"),
+		chromedp.Click(chromedp.CSS("[data-finding]:first-child button[name=propose]")), chromedp.WaitVisible(chromedp.CSS("#flash.bad")))
+	browser.Shoot(t, ctx, "finding-refused")
+	fits("the refusal")
+	if kept := browser.Run(t, ctx, "what was written", chromedp.Value(chromedp.CSS("[data-finding]:first-child textarea[name=applies_when]"))); kept != "someone asks where their parcel is" {
+		t.Errorf("the refused form holds %q", kept)
+	}
+	run("with its source", chromedp.SendKeys(chromedp.CSS("[data-finding]:first-child input[name=source]"), "https://shop.example/shipping"),
+		chromedp.SetValue(chromedp.CSS("[data-finding]:first-child input[name=valid_to]"), time.Now().AddDate(0, 6, 0).Format(time.DateOnly)),
+		chromedp.Click(chromedp.CSS("[data-finding]:first-child button[name=propose]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal] [data-fact]")))
+	browser.Shoot(t, ctx, "finding-proposal")
+	fits("the proposal")
+	run("approve", chromedp.Click(chromedp.CSS("[data-proposal] button[name=approve]")), chromedp.WaitVisible(chromedp.CSS("#flash.good")))
+	run("back to the demo", chromedp.Navigate(d.page), chromedp.WaitVisible(chromedp.CSS("[data-rule]")))
+	ask()
+	if answer := browser.Run(t, ctx, "the answer", chromedp.Text(chromedp.CSS("#messages li.assistant:last-child"))); !strings.Contains(answer, "three days") || !strings.Contains(answer, "1 rule applied") {
+		t.Errorf("the answer with the rule: %q", answer)
+	}
+	run("the prompt", chromedp.Click(chromedp.CSS("#messages li.assistant:last-child summary")), chromedp.WaitVisible(chromedp.CSS("#messages mark")))
+	browser.Shoot(t, ctx, "demo-prompt")
+	fits("the changed answer")
 }
 
 // shownDemo is where a demo with its page is.
