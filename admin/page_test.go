@@ -2,10 +2,13 @@ package admin
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,4 +108,39 @@ func TestPages_SnoozeEnds(t *testing.T) {
 	if strings.Contains(page, `id="empty"`) || !strings.Contains(page, p.ID) {
 		t.Error("it stays snoozed")
 	}
+}
+
+// The inbox ranks proposals by the exchanges a week that they are expected to mend,
+// shows the best ten and folds the rest.
+func TestPages_BestTenFirst(t *testing.T) {
+	b := start(t, nil)
+	var want []string // best first
+	for i := range 12 {
+		p := b.proposal(fmt.Sprintf("Mention note %c.", 'a'+i), "somebody asks", []string{"where is it"}, func(p *store.Proposal) {
+			p.People = 1 + i%3
+			p.Touch = store.Touch{Of: 100, In: 10, Weekly: float64(100 * (i + 1))}
+		})
+		want = append(want, p.ID)
+	}
+	mended := func(id string) float64 { return b.fetch(id).Mended() }
+	slices.SortFunc(want, func(x, y string) int { return cmp.Compare(mended(y), mended(x)) })
+	page := b.page(b.browser(Viewer), "/inbox")
+	open, folded, found := strings.Cut(page, `<details class="fold" data-keep="more"><summary>2 more proposals</summary>`)
+	if !found {
+		t.Fatal("nothing is folded")
+	}
+	got := append(cardsOf(open), cardsOf(folded)...)
+	if len(cardsOf(open)) != 10 || !slices.Equal(got, want) {
+		t.Errorf("%d open; the order\n%q, want\n%q", len(cardsOf(open)), got, want)
+	}
+}
+
+// cardsOf are the ids of the proposals on a page, in order.
+func cardsOf(page string) []string {
+	var out []string
+	for _, part := range strings.Split(page, ` data-proposal="`)[1:] {
+		id, _, _ := strings.Cut(part, `"`)
+		out = append(out, id)
+	}
+	return out
 }
