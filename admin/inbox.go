@@ -18,6 +18,10 @@ import (
 // decide about with care.
 const openCards = 10
 
+// Of the others, of which an app has hundreds at most, the best foldedCards are in
+// the page.
+const foldedCards = 90
+
 // card is a proposal as a person decides about it.
 type card struct {
 	*store.Proposal
@@ -39,6 +43,7 @@ type card struct {
 
 type inboxPage struct {
 	Cards, More, Later []card
+	Folded             int // how many proposals wait besides Cards
 	Stats              *stats
 	InForce            int
 	RanOut             []rules.Rule // in force no more, until somebody renews them
@@ -69,11 +74,18 @@ func (a *Admin) pageInbox(c *call) error {
 	}
 	slices.SortStableFunc(open, func(x, y card) int { return cmp.Compare(y.Mended(), x.Mended()) })
 	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
-	if in.Stats, err = a.statsOf(ctx, app); err != nil {
-		return err
-	}
+	in.Folded = len(in.More)
+	in.More = in.More[:min(foldedCards, len(in.More))]
+	in.Later = in.Later[:min(foldedCards, len(in.Later))]
 	_, set, err := store.Current(ctx, a.store, app)
 	if err != nil {
+		return err
+	}
+	proposals, inForce := matesOf(open, set)
+	for i := range in.Cards { // each has the whole choice: the page of a folded one has it
+		in.Cards[i].offer(proposals, inForce)
+	}
+	if in.Stats, err = a.statsOf(ctx, app); err != nil {
 		return err
 	}
 	in.Gateway = a.opt.PublicGateway
@@ -83,7 +95,7 @@ func (a *Admin) pageInbox(c *call) error {
 }
 
 func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, error) {
-	ps, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: state, Limit: 200})
+	ps, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: state, Limit: store.MaxPage})
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +106,6 @@ func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, e
 	var out []card
 	for _, p := range ps {
 		out = append(out, a.card(c, p, set, "/inbox?app="+app))
-	}
-	proposals, inForce := matesOf(ps, set)
-	for i := range out {
-		out[i].offer(proposals, inForce)
 	}
 	return out, nil
 }
@@ -189,7 +197,7 @@ func (a *Admin) showProposal(c *call, app string, answers []compared) error {
 	}
 	k := a.card(c, p, set, "/proposals/"+p.ID+"?app="+app)
 	k.Compared = answers
-	open, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: store.Open, Limit: maxMates})
+	open, err := a.cards(c, app, store.Open)
 	if err != nil {
 		return err
 	}

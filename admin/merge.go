@@ -200,12 +200,11 @@ type mate struct{ ID, Text string }
 // maxMates bounds the choice: who has more open proposals decides some first.
 const maxMates = 100
 
-// matesOf are the open proposals for new rules, and the rules in force, in the order
-// in which people see them.
-func matesOf(open []*store.Proposal, set *rules.Set) (proposals, inForce []mate) {
-	for _, p := range open {
-		if forNewRule(p) && len(proposals) < maxMates {
-			proposals = append(proposals, mate{p.ID, ruleText(p.Rule())})
+// matesOf are the proposals for new rules, in their order, and the rules in force.
+func matesOf(open []card, set *rules.Set) (proposals, inForce []mate) {
+	for _, k := range open {
+		if forNewRule(k.Proposal) && len(proposals) < maxMates {
+			proposals = append(proposals, mate{k.ID, ruleText(k.Rule)})
 		}
 	}
 	for i := range set.Rules {

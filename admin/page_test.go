@@ -135,6 +135,30 @@ func TestPages_BestTenFirst(t *testing.T) {
 	}
 }
 
+// The best of hundreds is first, however old it is, and the page stays small.
+func TestPages_BestOfHundreds(t *testing.T) {
+	b := start(t, nil)
+	best := b.proposal("Mention the note.", "somebody asks", []string{"where is it"}, func(p *store.Proposal) { p.People = 50 })
+	one := *best
+	changes := store.Changes{App: "shop"}
+	for range 300 {
+		p := one
+		p.ID, p.People, p.Created, p.Updated = store.NewID(), 1, time.Now().UTC(), time.Now().UTC()
+		changes.Proposals = append(changes.Proposals, &p)
+	}
+	if err := b.store.Commit(t.Context(), changes); err != nil {
+		t.Fatal(err)
+	}
+	page := b.page(b.browser(Approver), "/inbox")
+	cards := cardsOf(page)
+	if cards[0] != best.ID || len(cards) != openCards+foldedCards || !strings.Contains(page, "291 more proposals, the best 90 of them here") {
+		t.Errorf("%d cards, the first %s, want %s of 301", len(cards), cards[0], best.ID)
+	}
+	if n := strings.Count(page, "<option"); n > 4000 {
+		t.Errorf("the page has %d options to merge with", n)
+	}
+}
+
 // cardsOf are the ids of the proposals on a page, in order.
 func cardsOf(page string) []string {
 	var out []string
