@@ -127,10 +127,16 @@ func (s *state) reword(r *rules.Rule, lost store.Evidence, left []store.Evidence
 		return action, when, ok
 	}
 	action, when, ok := own(lost)
-	if ok && action == r.Action && !slices.ContainsFunc(left, func(e store.Evidence) bool { a, _, _ := own(e); return a == action }) {
+	ok = ok && !slices.ContainsFunc(left, func(e store.Evidence) bool { a, _, _ := own(e); return a == action })
+	if ok {
+		r.Wordings = slices.DeleteFunc(slices.Clone(r.Wordings), func(w string) bool { return w == action })
+	}
+	if ok && action == r.Action {
+		r.Fact = nil // an admin answered for other words
 		for _, e := range left {
 			if a, _, ok := own(e); ok {
 				r.Action = oneLine(a, rules.MaxActionRunes)
+				r.Wordings = slices.DeleteFunc(r.Wordings, func(w string) bool { return w == r.Action })
 				break
 			}
 		}
