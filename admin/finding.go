@@ -99,6 +99,52 @@ func (a *Admin) propose(ctx context.Context, who person, app, id string, in sent
 	if f.State == findingResolved {
 		return nil, conflict("resolved", "the finding is resolved already")
 	}
+	p, err := a.sentenceOf(ctx, who, app, f, in)
+	if err != nil {
+		return nil, err
+	}
+	r := p.Rule()
+	for _, ev := range f.Evidence {
+		if !slices.Contains(r.Sources, ev.Feedback) {
+			r.Sources = append(r.Sources, ev.Feedback)
+		}
+	}
+	p.Evidence, p.People = f.Evidence, f.People
+	if err := a.remeasure(ctx, p); err != nil {
+		return nil, err
+	}
+	f.State, f.Version = findingResolved, f.Version+1
+	return p, a.store.Commit(ctx, store.Changes{
+		App: app, Proposals: []*store.Proposal{p}, Findings: []*store.Finding{f},
+		Audits: []store.Audit{{App: app, Time: p.Created, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},
+	})
+}
+
+// sentenceOf makes a proposal of an admin's sentence: of other words for the rule that
+// the finding is about, where it is in force, else of a new rule.
+func (a *Admin) sentenceOf(ctx context.Context, who person, app string, f *store.Finding, in sentence) (*store.Proposal, error) {
+	_, set, err := store.Current(ctx, a.store, app)
+	if err != nil {
+		return nil, err
+	}
+	if old := set.Rule(f.Rule); old != nil {
+		r := old.Clone()
+		r.Version++
+		(&edits{Action: &in.Action}).apply(r)
+		if in.AppliesWhen != "" {
+			r.Scope.AppliesWhen = oneLine(in.AppliesWhen)
+		}
+		if !in.ValidTo.IsZero() {
+			r.ValidTo = in.ValidTo
+		}
+		if in.Fact != nil && in.Fact.Source != "" {
+			in.Fact.of(r, who)
+		}
+		r.Authors = union(r.Authors, []string{who.Name}, len(r.Authors)+1)
+		p := newProposal(app, r)
+		p.Ops[0].Kind = rules.Revise
+		return p, a.validateNew(r)
+	}
 	if in.Examples == nil && !in.Always {
 		in.Examples = judgedQueries(f)
 	}
@@ -113,19 +159,7 @@ func (a *Admin) propose(ctx context.Context, who person, app, id string, in sent
 	if err != nil {
 		return nil, err
 	}
-	for _, ev := range f.Evidence {
-		r.Sources = append(r.Sources, ev.Feedback)
-	}
-	p := newProposal(app, r)
-	p.Evidence, p.People = f.Evidence, f.People
-	if err := a.remeasure(ctx, p); err != nil {
-		return nil, err
-	}
-	f.State, f.Version = findingResolved, f.Version+1
-	return p, a.store.Commit(ctx, store.Changes{
-		App: app, Proposals: []*store.Proposal{p}, Findings: []*store.Finding{f},
-		Audits: []store.Audit{{App: app, Time: p.Created, Actor: who.Name, Action: "propose", Target: p.ID, Reason: "from finding " + id, Ops: p.Ops}},
-	})
+	return newProposal(app, r), nil
 }
 
 // judgedQueries are the distinct queries of the finding's evidence, newest first.

@@ -4,13 +4,15 @@ import (
 	"net/http"
 	"time"
 
+	"heed/rules"
 	"heed/store"
 )
 
 type findingsPage struct {
 	Items []*store.Finding
 	State string
-	Next  string // the next page's address
+	Next  string                 // the next page's address
+	Rules map[string]*rules.Rule // those in force that findings are about
 }
 
 func (a *Admin) pageFindings(c *call) error {
@@ -29,6 +31,16 @@ func (a *Admin) pageFindings(c *call) error {
 	items, next, err := a.store.Findings(c.r.Context(), f)
 	if err != nil {
 		return err
+	}
+	_, set, err := store.Current(c.r.Context(), a.store, app)
+	if err != nil {
+		return err
+	}
+	in.Rules = map[string]*rules.Rule{}
+	for _, f := range items {
+		if r := set.Rule(f.Rule); r != nil {
+			in.Rules[f.Rule] = r
+		}
 	}
 	in.Items, in.Next = items, nextLink(c, next)
 	return c.show("findings", "Findings", "findings", app, in)

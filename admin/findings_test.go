@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"heed/rules"
 	"heed/store"
 )
 
@@ -81,5 +82,32 @@ func TestFindings_Pages(t *testing.T) {
 	older := b.page(c, strings.ReplaceAll(href, "&amp;", "&"))
 	if n, m := strings.Count(page, "<article"), strings.Count(older, "<article"); n != 2 || m != 1 {
 		t.Errorf("%d and %d findings on two pages", n, m)
+	}
+}
+
+// About a rule that is injected and not followed, an admin's sentence rewords that
+// rule: the finding shows it, and the proposal is its next version.
+func TestFindings_RewordsTheRule(t *testing.T) {
+	b := start(t, func(o *Options) { o.Apps = []App{{Name: "shop"}} })
+	b.traffic()
+	var rule struct{ *rules.Rule }
+	b.ok(Approver, "POST", "rules?app=shop", map[string]any{"action": "Mention the return window.", "applies_when": "somebody asks for a refund", "examples": []string{"how do I get a refund for order 103"}}, &rule)
+	f := &store.Finding{ID: store.NewID(), App: "shop", Version: 1, State: findingOpen, Kind: "reword", Title: "A rule is injected and not followed: " + rule.ID, Rule: rule.ID,
+		Suggest: "Always mention the return window.", Advice: "Reword the rule, so that the model follows it.", Created: time.Now(), Updated: time.Now(), People: 1, Count: 1,
+		Evidence: []store.Evidence{{Feedback: "f1", Quote: "mention the return window!", Query: "how do I get a refund for order 104", Time: time.Now()}}}
+	if err := b.store.Commit(t.Context(), store.Changes{App: "shop", Findings: []*store.Finding{f}}); err != nil {
+		t.Fatal(err)
+	}
+	page := b.page(b.browser(Approver), "/findings?app=shop")
+	has(t, page, `<a href="/rules/`+rule.ID, "Reword the rule</summary>", ">Mention the return window.</textarea>", ">somebody asks for a refund</textarea>", "Reword the rule, so that", "Suggested wording: Always mention")
+	var p proposalView
+	b.ok(Approver, "POST", "findings/"+f.ID+"/propose", map[string]any{"action": "Name the return window in the first sentence."}, &p)
+	r := p.Rule()
+	if p.Ops[0].Kind != rules.Revise || r.ID != rule.ID || r.Version != 2 || r.Scope.AppliesWhen != "somebody asks for a refund" || len(r.Scope.Examples) != 1 || len(r.Sources) != 1 {
+		t.Fatalf("the proposal: %+v, rule %+v", p.Ops[0], r)
+	}
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest}, nil)
+	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].Action != "Name the return window in the first sentence." {
+		t.Errorf("in force: %+v", set.Rules)
 	}
 }

@@ -26,7 +26,10 @@ func (s *state) complain(f *store.Feedback, link *store.Link, d Diagnosis) {
 	}
 	t := findingTitle(d, e)
 	old := s.cluster(d.Kind, step, t, e)
-	next := store.Finding{ID: store.NewID(), State: "open", Kind: string(d.Kind), Title: t, Step: step, Suggest: Suggest(f, d)}
+	next := store.Finding{ID: store.NewID(), State: "open", Kind: string(d.Kind), Title: t, Step: step, Suggest: Suggest(f, d), Advice: advice(f, d)}
+	if d.Kind == Reword {
+		next.Rule = d.Detail
+	}
 	if old != nil {
 		next = *old
 		next.Evidence = slices.Clone(old.Evidence)
@@ -125,23 +128,17 @@ func firstOf(texts ...string) string {
 	return "no words"
 }
 
-// Suggest is a wording or a step that an admin could start from; "" when there is
-// none.
+// Suggest is a wording that an admin could start from; "" when there is none.
 func Suggest(f *store.Feedback, d Diagnosis) string {
 	switch d.Kind {
 	case Tool:
-		return "Mend the tool. Until then a tool note could read: If the tool fails, say so and do not guess its result."
+		return "If the tool fails, say so and do not guess its result."
 	case Length:
-		return "Raise the token limit of this step, or add a rule such as: Answer in at most 150 words."
-	case MissingFact, Retrieval:
-		if d.Action != "" {
-			return d.Action // an admin who knows that it is so may make a rule of it
-		}
-		return oneLine("Add it to what the agent can look up: "+firstOf(f.Correction, f.Comment), 400)
-	case Reword:
-		return oneLine("Reword the rule, for example: "+d.Action, 400)
-	case Outage:
-		return "See the upstream's errors; no rule can mend this."
+		return "Answer in at most 150 words."
+	case MissingFact:
+		return d.Action // an admin who knows that it is so may make a rule of it
+	case Retrieval, Outage:
+		return ""
 	}
 	if d.Action != "" {
 		return d.Action
@@ -150,6 +147,23 @@ func Suggest(f *store.Feedback, d Diagnosis) string {
 		if s.about.MatchString(f.Comment) {
 			return s.say
 		}
+	}
+	return ""
+}
+
+// advice is what would mend a finding besides a rule; "" when nothing is known.
+func advice(f *store.Feedback, d Diagnosis) string {
+	switch d.Kind {
+	case Tool:
+		return "Mend the tool. Until then a rule can tell what to do when it fails."
+	case Length:
+		return "Raise the token limit of this step, or ask for shorter answers."
+	case MissingFact, Retrieval:
+		return oneLine("Add it to what the agent can look up: "+firstOf(f.Correction, f.Comment), 400)
+	case Reword:
+		return "Reword the rule, so that the model follows it."
+	case Outage:
+		return "See the upstream's errors; no rule can mend this."
 	}
 	return ""
 }

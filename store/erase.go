@@ -147,7 +147,7 @@ func (e *Erasure) Finding(f *Finding) bool {
 		return false
 	}
 	f.Version, f.Updated = f.Version+1, time.Now()
-	f.Title, f.Suggest = "erased in part: "+strings.ReplaceAll(f.Kind, "_", " "), ""
+	f.Title, f.Suggest, f.Advice = "erased in part: "+strings.ReplaceAll(f.Kind, "_", " "), "", ""
 	if len(f.Evidence) == 0 && f.State == "open" {
 		f.State = "resolved"
 	}

@@ -165,8 +165,10 @@ type Finding struct {
 	Step     string     `json:"step,omitempty"`
 	Count    int        `json:"count"` // complaints, also those whose evidence is no longer listed
 	People   int        `json:"people"`
-	Evidence []Evidence `json:"evidence"` // newest 50
-	Suggest  string     `json:"suggest,omitempty"`
+	Evidence []Evidence `json:"evidence"`          // newest 50
+	Suggest  string     `json:"suggest,omitempty"` // a wording that an admin could start from
+	Advice   string     `json:"advice,omitempty"`  // what else would mend it
+	Rule     string     `json:"rule,omitempty"`    // reword: the rule that is not followed
 	Owner    string     `json:"owner,omitempty"`
 	Created  time.Time  `json:"created"`
 	Updated  time.Time  `json:"updated"`

@@ -97,7 +97,7 @@ function render(s) {
     : [el('p', { class: 'hint' }, 'None yet: the assistant answers as its own prompt says.')]));
   $('findings-box').hidden = !s.findings.length;
   $('findings').replaceChildren(...s.findings.map((f) => el('div', { class: 'card', 'data-finding': f.id }, el('p', { class: 'rule' }, f.title), ...f.evidence.slice(0, 2).map((e) => quote(e.quote || 'thumbs only')),
-    el('p', { class: 'quiet' }, f.count + (f.count === 1 ? ' complaint' : ' complaints') + (f.suggest ? '. Suggestion: ' + f.suggest : '.')),
+    el('p', { class: 'quiet' }, f.count + (f.count === 1 ? ' complaint' : ' complaints') + '. ' + (f.suggest ? 'Suggested wording: ' + f.suggest : f.advice || '')),
     el('div', { class: 'actions' }, el('a', { href: document.body.dataset.admin + '/findings?app=shop' }, 'Say what to do, in admin')))));
   $('history').replaceChildren(...(s.history.length ? s.history.map((h, i) => el('div', { class: 'card' },
     el('p', {}, 'Epoch ' + h.head.epoch + ' · ' + h.rules + (h.rules === 1 ? ' rule' : ' rules') + ' · ' + (h.action === 'refresh' ? 'word statistics refreshed' : h.action) + ' by ' + h.actor),
