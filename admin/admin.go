@@ -25,6 +25,7 @@
 //	  textarea[name=action|applies_when],         inside details.edit
 //	  [data-sample="EXCHANGE"] button[name=applies][value=true|false],
 //	  form.try input[name=query]                  a tick for a question in words
+//	  button[name=widen]                          from one person to everybody
 //	  select[name=with], button[name=merge]       make it one with another
 //	  button[name=supersede]                      let it replace the rule that it contradicts
 //	  button[name=compare], [data-compared]       answers side by side

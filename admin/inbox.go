@@ -287,14 +287,18 @@ func (a *Admin) doEdit(c *call) error {
 	return c.done("/inbox", "Changed. Look at it again, then approve it.")
 }
 
-// edits reads the form of a card's editor, or of the button that lets the rule
-// replace one that it contradicts.
+// edits reads the form of a card's editor, or of a button: to let the rule replace
+// one that it contradicts, or to widen it from one person to everybody.
 func (c *call) edits() (in edits, err error) {
 	if in.Digest = c.field("digest"); in.Digest == "" {
 		return in, badRequest("digest", "the form does not say what was shown")
 	}
 	if id := c.field("supersede"); id != "" {
 		in.Supersede = &[]string{id}
+		return in, nil
+	}
+	if c.field("widen") != "" {
+		in.User = new(string)
 		return in, nil
 	}
 	action, when := c.field("action"), c.field("applies_when")

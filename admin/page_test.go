@@ -135,6 +135,25 @@ func TestPages_BestTenFirst(t *testing.T) {
 	}
 }
 
+// What reads as one person's taste is for that person; one click widens it.
+func TestPages_WidenToEverybody(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Call me Doctor.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, func(p *store.Proposal) { p.Rule().Scope.Hard.User = "u_1" })
+	c := b.browser(Approver)
+	has(t, b.page(c, "/inbox"), "one person only", `name="widen"`)
+	b.post(c, "/proposals/"+p.ID+"/edit", url.Values{"app": {"shop"}, "digest": {p.Digest()}, "widen": {"1"}})
+	got := b.fetch(p.ID)
+	if r := got.Rule(); r.Scope.Hard.User != "" || r.Action != "Call me Doctor." || got.Touch.In == 0 {
+		t.Errorf("widened to %+v", r)
+	}
+	page := b.page(c, "/inbox")
+	if strings.Contains(page, `name="widen"`) || strings.Contains(page, "one person only") {
+		t.Error("it is still for one person")
+	}
+	b.refused(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest()}, 409, "stale")
+}
+
 // The best of hundreds is first, however old it is, and the page stays small.
 func TestPages_BestOfHundreds(t *testing.T) {
 	b := start(t, nil)
