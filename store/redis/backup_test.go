@@ -107,7 +107,8 @@ func fillApp(t *testing.T, s *Store, app string) {
 	_, err = s.Pending(ctx, app, lease, 2) // given out, and left to the restored server
 	must(err)
 	must(s.Commit(ctx, store.Changes{
-		App: app, Handled: []store.Handled{{Feedback: fs[0].ID, Link: link}, {Feedback: fs[5].ID, Note: "done"}},
+		App: app, Handled: []store.Handled{{Feedback: fs[0].ID, Link: link}, {Feedback: fs[5].ID, Note: "done"},
+			{Feedback: fs[6].ID, Aside: true, Tries: 5, Note: "it broke"}},
 		Proposals: []*store.Proposal{{ID: "p1", App: app, Version: 1, State: store.Open}, {ID: "p2", App: app, Version: 1, State: store.Rejected}},
 		Findings:  []*store.Finding{{ID: "f", App: app, Version: 1, State: "resolved"}},
 		Audits:    []store.Audit{{Actor: "a", Action: "reject"}},
@@ -250,8 +251,12 @@ func worksAgain(t *testing.T, s *Store, acked []string) {
 			}
 		}
 	}
-	if seen["shop"] != 18 || seen["busy"] < len(acked) { // two of the twenty were handled
-		t.Errorf("pending %v, want 18 of shop and all of busy", seen)
+	if seen["shop"] != 17 || seen["busy"] < len(acked) { // two of the twenty were handled, one put aside
+		t.Errorf("pending %v, want 17 of shop and all of busy", seen)
+	}
+	aside, _, err := s.Feedback(ctx, store.FeedbackFilter{App: "shop", Aside: true})
+	if err != nil || len(aside) != 1 || aside[0].Aside != "it broke" || aside[0].Tries != 5 {
+		t.Errorf("put aside %+v %v, want one record with reason and tries", aside, err)
 	}
 	h, err := s.Publish(ctx, "shop", 2, &rules.Set{App: "shop"}, store.Audit{Actor: "a", Action: "publish"})
 	if err != nil || h.Epoch != 3 {
