@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -54,8 +55,8 @@ const (
 	importBytes = 32 << 20 // of their lines
 )
 
-// Run adds the file's records. Ids make it restartable: what is there already
-// stays as it is.
+// Run adds the file's records and stops at the first line that is none. Ids make it
+// restartable: what is there already stays as it is.
 func (cmd importCmd) Run(e *env) error {
 	defer cmd.File.Close()
 	c, err := e.load()
@@ -131,60 +132,104 @@ func kept(c *configs.Config, app string) func(*store.Exchange, *store.Feedback) 
 	}
 }
 
-// importLines adds the records to the store, as keep leaves them.
+// importLines adds the records to the store, as keep leaves them. It stops at the
+// first line that is none; what stood before it may be added or not.
 func importLines(ctx context.Context, s store.Store, app string, keep func(*store.Exchange, *store.Feedback), r io.Reader) (n int, err error) {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 64<<10), maxLine)
-	var batch []*store.Exchange
-	var later []*store.Feedback
-	size := 0
-	flush := func() error {
-		if err := s.WriteExchanges(ctx, batch); err != nil {
-			return err
-		}
-		for _, f := range later {
-			taken := !f.Retracted.IsZero()
-			stored, _, err := s.AddFeedback(ctx, f)
-			if err == nil && taken {
-				err = s.Retract(ctx, f.App, stored.ID)
-			}
-			if err != nil && !errors.Is(err, store.ErrReused) {
-				return err
-			}
-		}
-		n += len(batch) + len(later)
-		batch, later, size = batch[:0], later[:0], 0
-		return nil
-	}
-	for line := 1; sc.Scan(); line++ {
-		if len(sc.Bytes()) == 0 {
+	w := importer{s: s}
+	line := 1
+	for ; sc.Scan(); line++ {
+		text := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), []byte("\ufeff"))) // as editors and spreadsheets leave them
+		if len(text) == 0 {
 			continue
 		}
-		var rec record
-		if err := json.Unmarshal(sc.Bytes(), &rec); err != nil {
-			return n, fmt.Errorf("line %d: %w", line, err)
-		}
-		x, f, err := rec.read(app, line)
+		x, f, err := readRecord(app, line, text, keep)
 		if err != nil {
-			return n, fmt.Errorf("line %d: %w", line, err)
+			return w.added, fmt.Errorf("line %d: %w", line, err)
 		}
-		keep(x, f)
-		if x != nil {
-			batch = append(batch, x)
-		}
-		if f != nil {
-			later = append(later, f)
-		}
-		if size += len(sc.Bytes()); len(batch)+len(later) >= importBatch || size >= importBytes {
-			if err := flush(); err != nil {
-				return n, err
-			}
+		if err := w.add(ctx, x, f, len(text)); err != nil {
+			return w.added, err
 		}
 	}
-	if err := sc.Err(); err != nil {
-		return n, err
+	if errors.Is(sc.Err(), bufio.ErrTooLong) {
+		return w.added, fmt.Errorf("line %d: longer than %d MiB", line, maxLine>>20)
 	}
-	return n, flush()
+	if sc.Err() != nil {
+		return w.added, sc.Err()
+	}
+	return w.added, w.flush(ctx)
+}
+
+// importer adds records in batches.
+type importer struct {
+	s         store.Store
+	exchanges []*store.Exchange
+	feedback  []*store.Feedback
+	size      int // of their lines, in bytes
+	added     int
+}
+
+// add takes what a line says, either of which may be nil.
+func (w *importer) add(ctx context.Context, x *store.Exchange, f *store.Feedback, size int) error {
+	if x != nil {
+		w.exchanges = append(w.exchanges, x)
+	}
+	if f != nil {
+		w.feedback = append(w.feedback, f)
+	}
+	if w.size += size; len(w.exchanges)+len(w.feedback) < importBatch && w.size < importBytes {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *importer) flush(ctx context.Context) error {
+	if err := w.s.WriteExchanges(ctx, w.exchanges); err != nil {
+		return err
+	}
+	for _, f := range w.feedback {
+		taken := !f.Retracted.IsZero()
+		stored, _, err := w.s.AddFeedback(ctx, f)
+		if err == nil && taken {
+			err = w.s.Retract(ctx, f.App, stored.ID)
+		}
+		if err != nil && !errors.Is(err, store.ErrReused) {
+			return err
+		}
+	}
+	w.added += len(w.exchanges) + len(w.feedback)
+	clear(w.exchanges)
+	clear(w.feedback)
+	w.exchanges, w.feedback, w.size = w.exchanges[:0], w.feedback[:0], 0
+	return nil
+}
+
+// readRecord turns a line into what it adds, as keep leaves it.
+func readRecord(app string, line int, text []byte, keep func(*store.Exchange, *store.Feedback)) (*store.Exchange, *store.Feedback, error) {
+	var rec record
+	if err := json.Unmarshal(text, &rec); err != nil {
+		return nil, nil, err
+	}
+	x, f, err := rec.read(app, line)
+	if err != nil {
+		return nil, nil, err
+	}
+	keep(x, f)
+	if x != nil {
+		if _, err := x.AppendRow(nil); err != nil { // a batch would leave it out, and not know its line
+			return nil, nil, err
+		}
+	}
+	if f != nil {
+		if f.Rating != nil && (*f.Rating < -1 || *f.Rating > 1) {
+			return nil, nil, fmt.Errorf("rating %v: want a number from -1 to 1", *f.Rating)
+		}
+		if _, _, err := f.Kept(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return x, f, nil
 }
 
 // read turns a line into what it adds.
@@ -195,6 +240,9 @@ func (rec *record) read(app string, line int) (*store.Exchange, *store.Feedback,
 		return rec.Exchange, nil, nil
 	case rec.Feedback != nil:
 		f := rec.Feedback
+		if f.ID == "" {
+			return nil, nil, errors.New("feedback: want its id, by which importing it again adds nothing")
+		}
 		f.App, f.Link, f.SupersededBy = app, nil, ""
 		if f.Key == "" {
 			f.Key = "import:" + f.ID

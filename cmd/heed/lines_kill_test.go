@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +84,33 @@ func TestImport_Killed(t *testing.T) {
 		t.Error("no import was killed: the test proves nothing")
 	}
 	t.Logf("%d of 6 imports were killed", killed)
+}
+
+// A line that is no record ends the import with its number; what editors add to a
+// file is no such line.
+func TestImport_OddLines(t *testing.T) {
+	const chat = `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yo"}]`
+	for _, c := range []struct{ file, want string }{
+		{"\ufeff" + chat + "}\r\n\r\n  \n" + chat + "}", "2 records"},
+		{chat + "}\n\n" + `{"exchange":{"query":"no id"}}`, "line 3: exchange \"\" of app"},
+		{`{"feedback":{"rating":-1,"comment":"no id"}}`, "line 1: feedback: want its id"},
+		{`{"feedback":{"id":"f1","rating":1.5}}`, "line 1: rating 1.5"},
+		{chat + "}\n" + chat + `,"rating":5}`, "line 2: rating 5"},
+		{chat + "}\n" + chat + `,"rating":"up"}`, "line 2: json"},
+		{chat + "}\n" + chat + `,"comment":"` + strings.Repeat("x", store.MaxTextBytes+1) + `"}`, "line 2: feedback comment has 4097 bytes"},
+		{chat + "}\n" + `{"a":"` + strings.Repeat("x", maxLine) + `"}`, "line 2: longer than 8 MiB"},
+		{chat + "}\n[1]", "line 2: json"},
+		{chat + "}\n" + chat + "} and more", "line 2: invalid character"},
+		{chat + "}\n" + `{"messages":[]}`, "line 2: messages: empty"},
+		{chat + "}\n{}", "line 2: want one of"},
+	} {
+		path := filepath.Join(t.TempDir(), "odd.jsonl")
+		if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out := importFile(t, path, t.TempDir())
+		if !strings.Contains(out, c.want) || (code == 0) != strings.HasSuffix(c.want, "records") {
+			t.Errorf("%.120q: exit code %d, %s; want %s", c.file, code, out, c.want)
+		}
+	}
 }
