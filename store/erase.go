@@ -78,6 +78,7 @@ type Erasure struct {
 	Erased
 	User  string          // hash; "" erases what is of the exchanges only
 	Gone  map[string]bool // ids of the user's exchanges
+	Lost  map[string]bool // ids of exchanges that are not in the log any more: who was shown there is not known
 	Again []string        // ids of records that become pending
 }
 
@@ -107,7 +108,7 @@ func (e *Erasure) quoted(v Evidence) bool {
 	return e.User != "" && v.User == e.User || slices.Contains(e.Feedback, v.Feedback) || e.Gone[v.Exchange]
 }
 
-func (e *Erasure) shown(v Sample) bool { return e.Gone[v.Exchange] }
+func (e *Erasure) shown(v Sample) bool { return e.Gone[v.Exchange] || e.Lost[v.Exchange] }
 
 // Proposal takes quotes and samples out of a proposal, and all texts if its rule
 // rests on what is erased. It reports whether that made a new version of it.

@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"heed/store"
 )
@@ -57,9 +59,14 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err != nil {
 		return store.Erased{}, err
 	}
+	lost, err := s.lostSamples(ctx, app)
+	if err != nil {
+		return store.Erased{}, err
+	}
+	s.erasedAt.Store(app, time.Now())
 	e := erasure{app: app}
 	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e.Erasure = store.Erasure{User: user, Gone: gone, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
+		e.Erasure = store.Erasure{User: user, Gone: gone, Lost: lost, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
 		return e.fromMain(ctx, w)
 	})
 	if err != nil {
@@ -74,6 +81,70 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 		return e.Erased, err
 	}
 	return e.Erased, s.checkpoint(ctx)
+}
+
+// eraseAfter is how long after an erasure proposals are looked at again: a learner
+// that had read the person's exchanges before it may show them in a proposal that it
+// writes afterwards.
+const eraseAfter = 10 * time.Minute
+
+// eraseLate takes samples out of proposals that were written after an erasure, by
+// who had read the exchanges before.
+func (s *Store) eraseLate(ctx context.Context, now time.Time) error {
+	var errs []error
+	s.erasedAt.Range(func(app, at any) bool {
+		errs = append(errs, s.dropLost(ctx, app.(string)))
+		if now.Sub(at.(time.Time)) > eraseAfter {
+			s.erasedAt.CompareAndDelete(app, at)
+		}
+		return true
+	})
+	return errors.Join(errs...)
+}
+
+func (s *Store) dropLost(ctx context.Context, app string) error {
+	lost, err := s.lostSamples(ctx, app)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
+		e := erasure{app: app, Erasure: store.Erasure{Lost: lost}}
+		return e.cleanProposals(ctx, w)
+	})
+	if err != nil {
+		return err
+	}
+	return s.checkpoint(ctx)
+}
+
+// lostSamples are the exchanges that proposals show and the log does not have.
+func (s *Store) lostSamples(ctx context.Context, app string) (map[string]bool, error) {
+	shown := map[string]bool{}
+	err := s.main.query(ctx, func(scan func(...any) error) error {
+		var doc []byte
+		if err := scan(&doc); err != nil {
+			return err
+		}
+		var p store.Proposal
+		err := unsealJSON(doc, "proposal", &p)
+		for _, v := range slices.Concat(p.Touch.Inside, p.Touch.Near) {
+			shown[v.Exchange] = true
+		}
+		return err
+	}, `SELECT doc FROM proposal WHERE app = ?`, app)
+	if err != nil {
+		return nil, err
+	}
+	for id := range shown {
+		var n int
+		err := s.log.one(ctx, []any{&n}, `SELECT 1 FROM exchange WHERE app = (SELECT n FROM app WHERE name = ?) AND id = ?`, app, exchangeKey(id))
+		if err == nil {
+			delete(shown, id)
+		} else if !isNotFound(err) {
+			return nil, err
+		}
+	}
+	return shown, nil
 }
 
 // userExchanges finds the ids of the user's exchanges and the chunks they are in.
