@@ -293,6 +293,11 @@ func (s *Store) eraseSaid(ctx context.Context, app string, e *store.Erasure) err
 		}
 		all.Blank = append(all.Blank, blanked{f.ID, string(link)})
 	}
+	if e.User != "" {
+		if e.Lost, err = s.lostSamples(ctx, app); err != nil {
+			return err
+		}
+	}
 	if err := s.cleanLearned(ctx, app, e); err != nil {
 		return err
 	}
@@ -301,6 +306,34 @@ func (s *Store) eraseSaid(ctx context.Context, app string, e *store.Erasure) err
 	}
 	all.Again = e.Again
 	return s.unsay(ctx, app, all)
+}
+
+// lostSamples are the exchanges that proposals show and nobody has any more: a
+// learner that had read a person's exchanges before they were erased may have shown
+// them afterwards.
+func (s *Store) lostSamples(ctx context.Context, app string) (map[string]bool, error) {
+	there, lost := map[string]bool{}, map[string]bool{}
+	for f := (store.ProposalFilter{App: app, Limit: scanPage}); ; {
+		ps, next, err := s.Proposals(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range ps {
+			for _, v := range slices.Concat(p.Touch.Inside, p.Touch.Near) {
+				if there[v.Exchange] || lost[v.Exchange] {
+					continue
+				}
+				_, err := s.Exchange(ctx, app, v.Exchange)
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
+					return nil, err
+				}
+				there[v.Exchange], lost[v.Exchange] = err == nil, err != nil
+			}
+		}
+		if f.After = next; next == "" {
+			return lost, nil
+		}
+	}
 }
 
 // unsay runs the script in parts.

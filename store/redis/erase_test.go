@@ -144,6 +144,41 @@ func TestStore_EraseUser(t *testing.T) {
 	}
 }
 
+// A learner that read a person's exchange before it was erased may show it in a
+// proposal that it writes afterwards: erasing again takes it out.
+func TestStore_EraseUser_WhileTheLearnerWrites(t *testing.T) {
+	srv := startServer(t)
+	for _, indexed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("index=%v", indexed), func(t *testing.T) {
+			opt := srv.options(t)
+			if indexed {
+				opt.Index = openIndex(t, t.TempDir())
+			}
+			s := open(t, opt)
+			xs := traffic("shop", 2)
+			xs[0].Facts.User, xs[1].Facts.User = ann, ben
+			if err := s.WriteExchanges(t.Context(), xs); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.EraseUser(t.Context(), "shop", ann, nil); err != nil {
+				t.Fatal(err)
+			}
+			shown := []store.Sample{{Exchange: xs[0].ID, Query: word}, {Exchange: xs[1].ID, Query: "of ben"}}
+			late := &store.Proposal{ID: "p1", App: "shop", Version: 1, State: store.Open, Touch: store.Touch{Inside: shown, Near: shown[:1]}}
+			if err := s.Commit(t.Context(), store.Changes{App: "shop", Worker: "w", Proposals: []*store.Proposal{late}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.EraseUser(t.Context(), "shop", ann, nil); err != nil {
+				t.Fatal(err)
+			}
+			p, err := s.Proposal(t.Context(), "shop", "p1")
+			if err != nil || len(p.Touch.Inside) != 1 || p.Touch.Inside[0].Exchange != xs[1].ID || len(p.Touch.Near) != 0 || p.State != store.Open {
+				t.Errorf("the proposal shows %+v, %v", p, err)
+			}
+		})
+	}
+}
+
 // word is what ann said, and nobody else.
 const word, ann, ben = "xylophone-4711", "ann", "ben"
 
