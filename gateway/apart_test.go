@@ -102,6 +102,34 @@ func TestGateway_GoOpenAI(t *testing.T) {
 	}
 }
 
+// TestGateway_Shutdown_WhileItStarts: Serve ends, whether it began before Shutdown
+// or after, also when the server does not know of the listener yet.
+func TestGateway_Shutdown_WhileItStarts(t *testing.T) {
+	for range 100 {
+		g, err := New(Options{Upstreams: []Upstream{{Name: "main", BaseURL: "http://127.0.0.1:1/v1"}}, Store: newMemStore(), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- g.Serve(ln) }()
+		if err := g.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("Serve goes on")
+		}
+	}
+}
+
 // TestGateway_NoLeaks: after Shutdown no goroutine is left, whatever the calls did.
 func TestGateway_NoLeaks(t *testing.T) {
 	up := newFakeUpstream(t, func(c net.Conn, r *http.Request, body []byte) bool {

@@ -39,6 +39,8 @@ type Gateway struct {
 	inFlight atomic.Int64 // calls
 	crowded  int64        // bytes in the log's queue above which large bodies are left out
 	commits  atomic.Int64 // of feedback
+	opening  sync.Mutex   // between Serve and Shutdown
+	ln       net.Listener // what Serve answers on
 	stopping atomic.Bool
 	local    atomic.Bool // the listener is on loopback
 	keyless  atomic.Bool // serving a loopback listener without app keys: foreign origins and hosts are refused
@@ -132,7 +134,22 @@ func (g *Gateway) Serve(ln net.Listener) error {
 	}
 	l := &listener{Listener: ln, g: g, slots: make(chan struct{}, maxRefused)}
 	defer l.refused.Wait()
+	if !g.open(ln) {
+		return ln.Close()
+	}
 	return g.server.Serve(l)
+}
+
+// open keeps ln for Shutdown, which may come before the server knows of it, and
+// says whether it is not too late.
+func (g *Gateway) open(ln net.Listener) bool {
+	g.opening.Lock()
+	defer g.opening.Unlock()
+	if g.stopping.Load() {
+		return false
+	}
+	g.ln = ln
+	return true
 }
 
 // guard refuses cfg where it would let anybody spend a provider's key, and says
@@ -160,8 +177,14 @@ func (g *Gateway) ListenAndServe() error {
 // what is left with the API's error event, and writes the log of all of it (at
 // most flushTime longer). It returns ctx's error if calls had to be ended.
 func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.opening.Lock()
 	g.stopping.Store(true)
+	ln := g.ln
+	g.opening.Unlock()
 	err := g.server.ShutdownWithContext(ctx)
+	if ln != nil {
+		_ = ln.Close() // for the second time, unless the server did not know of it yet
+	}
 	if err != nil {
 		g.conns.each((*clientConn).abort)
 		// Calls say that they were ended, then their connections wait for the next
