@@ -165,7 +165,7 @@ func TestStore_EraseUser_WhileTheLearnerWrites(t *testing.T) {
 			}
 			shown := []store.Sample{{Exchange: xs[0].ID, Query: word}, {Exchange: xs[1].ID, Query: "of ben"}}
 			late := &store.Proposal{ID: "p1", App: "shop", Version: 1, State: store.Open, Touch: store.Touch{Inside: shown, Near: shown[:1]}}
-			if err := s.Commit(t.Context(), store.Changes{App: "shop", Worker: "w", Proposals: []*store.Proposal{late}}); err != nil {
+			if err := s.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{late}}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.EraseUser(t.Context(), "shop", ann, nil); err != nil {

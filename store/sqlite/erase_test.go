@@ -72,7 +72,7 @@ func TestStore_EraseUser_WhileTheLearnerWrites(t *testing.T) {
 			}
 			shown := []store.Sample{{Exchange: ann.ID, Query: word}, {Exchange: ben.ID, Query: "of ben"}}
 			late := &store.Proposal{ID: "p1", App: "shop", Version: 1, State: store.Open, Touch: store.Touch{Inside: shown, Near: shown[:1]}}
-			if err := s.Commit(t.Context(), store.Changes{App: "shop", Worker: "w", Proposals: []*store.Proposal{late}}); err != nil {
+			if err := s.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{late}}); err != nil {
 				t.Fatal(err)
 			}
 			if err := end(s.Store); err != nil {
