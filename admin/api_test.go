@@ -303,6 +303,9 @@ func TestAPI_Why(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if says := b.refused(Viewer, "GET", "why/nothing", nil, 404, "not_found"); !strings.Contains(says, `no exchange "nothing"`) {
+		t.Errorf("says %q", says)
+	}
 	var with, without int
 	for _, x := range xs {
 		var w why

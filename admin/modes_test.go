@@ -30,6 +30,7 @@ func TestPages_ObservedRules(t *testing.T) {
 		has(t, b.page(c, path+"?app=shop"), `data-mode="observe"`, "none is injected")
 	}
 	has(t, b.page(c, "/rules?app=quiet"), `data-mode="off"`)
+	has(t, b.page(c, "/rules/"+added.ID+"?app=shop"), "so no effect is counted")
 	if page := b.page(c, "/rules?app=loud"); strings.Contains(page, "data-mode") {
 		t.Error("an app with its rules on says that they are not")
 	}

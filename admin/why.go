@@ -56,6 +56,9 @@ const maxWords = 20
 // whyOf explains an exchange.
 func (a *Admin) whyOf(ctx context.Context, app, id string) (*why, error) {
 	x, err := a.store.Exchange(ctx, app, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, notFound("there is no exchange %q in app %s: one is logged about a second after its answer, and kept as long as the configuration says", id, app)
+	}
 	if err != nil {
 		return nil, err
 	}
