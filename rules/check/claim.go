@@ -1,6 +1,9 @@
 package check
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // Claims reports whether an action has the agent assert a fact: "say that returns
 // are free", "tell people returns are free", or just "returns are free". Whoever
@@ -16,13 +19,26 @@ func Claims(action string) bool {
 		if m := claimingBare.FindStringSubmatch(s); m != nil && plainSubject(m[1]) {
 			return true
 		}
-		if m := declaring.FindStringSubmatch(s); m != nil && plainSubject(m[1]) {
-			if _, instructs := instruct(s); !instructs {
+		if declares(s) {
+			return true
+		}
+		for _, q := range quotes(s) { // the answer is to hold a sentence that does
+			if !avoiding.MatchString(s) && slices.ContainsFunc(sentences(q), declares) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// declares says whether a sentence states how something is.
+func declares(s string) bool {
+	m := declaring.FindStringSubmatch(s)
+	if m == nil || !plainSubject(m[1]) {
+		return false
+	}
+	_, instructs := instruct(s)
+	return !instructs
 }
 
 // plainSubject says whether what stands before a verb is a thing in the world: not
@@ -41,6 +57,9 @@ var (
 	claimingBare = regexp.MustCompile(`(?i)^` + adverbs + `(?:(?:say|mention|state|note)|(?:tell|remind|inform|warn|let) ` + listens + `(?: know)?) ((?:\S+ ){1,5}?)` + factual)
 	// declaring sentences do not say "say": "The return window is 30 days."
 	declaring = regexp.MustCompile(`(?i)^((?:\S+ ){1,5}?)` + factual)
+
+	// avoiding instructions are about what an answer is not to hold.
+	avoiding = regexp.MustCompile(`(?i)^(?:\S+ ){0,2}?(?:never|not|don't|avoid|stop|no|nie|niemals|nicht|jamais|nunca|instead of)\b`)
 
 	ofItself   = regexp.MustCompile(`(?i)^(?:you|the (?:assistant|bot|answer|agent|model)|it (?:is|may be|might be) (?:unknown|not known|unclear|uncertain|only an? (?:estimate|guess))|(?:this|that) is (?:only )?(?:an? )?(?:estimate|opinion|guess|not (?:legal|medical|financial) advice)|du|sie selbst|tu|vous|usted)\b`)
 	clauseWord = regexp.MustCompile(`(?i)\b(?:wh(?:at|en|ere|ether|ich|o|om|ose|y)|how|if|that|unless|before|after|until|because|as|to|only|wenn|falls|ob|was|wie|wer|si|quand|ce|cuando|que|qué)\b|[:;"(]`)

@@ -12,7 +12,7 @@ func TestClaims(t *testing.T) {
 		"Point out that opened cosmetics cannot come back.", "Be brief. State that the fee is five euros.", "Erwähne, dass die Rückgabe kostenlos ist.",
 		"Mentionnez que la livraison est gratuite.", "Menciona que el envío es gratis.", "Remind people that the office moved.",
 		"Mention gift cards cannot be refunded.", "Tell customers the hotline closes at eight.", "Let people know shipping costs 5 euros.", "Answer that pets are welcome.",
-		"The return window is 30 days.", "Refunds take five working days.", "Be brief. Returns are free.", "Der Versand ist kostenlos.", "La livraison est gratuite.", "Home delivery costs €9.",
+		"The return window is 30 days.", "Refunds take five working days.", "Be brief. Returns are free.", "Der Versand ist kostenlos.", "La livraison est gratuite.", "Home delivery costs €9.", `Start with "The fee is five euros".`, `Always mention "Returns are free for 60 days."`, `Erwähne "Der Versand ist kostenlos".`,
 	} {
 		if !Claims(action) {
 			t.Errorf("%q claims nothing", action)
@@ -23,7 +23,7 @@ func TestClaims(t *testing.T) {
 		"Answer in German.", "Make sure that the link works.", "Say that the assistant cannot see orders.", "State the price that the customer asked for.", "Tell customers about the return window.",
 		"Answers are short and friendly.", "The tone is formal.", "Make sure answers are short.", "Mention when the store opens.", "Say what the fee is.", "Tell people never to send cash.",
 		"Mention the shipping costs.", "Mention the issue number.", "Ask whether the item is damaged.", "Copy the total into the last line.", "It should be shorter.", "Say if the item is in stock.",
-		"Use short sentences when the customer is angry.", "Antworten sind kurz.", "Start with \"The fee is five euros\".",
+		"Use short sentences when the customer is angry.", "Antworten sind kurz.", `Say "We are happy to help."`, `Mention the "tracking page".`, `Never say "returns are free".`, `End with "Is there anything else I can help you with?"`, `Add "This is not legal advice."`,
 	} {
 		if Claims(action) {
 			t.Errorf("%q claims a fact", action)
