@@ -127,6 +127,9 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 		}
 	}
 	in := map[string]any{"digest": p.Digest()}
+	if p.Rule() != nil {
+		in["share"] = p.Touch.Share() // as it was shown
+	}
 	if cmd.Holdout != nil {
 		in["holdout"] = *cmd.Holdout
 	}
