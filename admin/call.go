@@ -58,7 +58,7 @@ type params struct {
 // params reads the query: app and those that are known, each at most once.
 func (c *call) params(known ...string) *params {
 	p := &params{v: c.r.URL.Query()}
-	known = append(known, "app")
+	known = append(slices.Clip(known), "app") // known may be shared
 	for name, values := range p.v {
 		switch {
 		case !slices.Contains(known, name):

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,6 +177,29 @@ func TestPages_BestOfHundreds(t *testing.T) {
 	if n := strings.Count(page, "<option"); n > 4000 {
 		t.Errorf("the page has %d options to merge with", n)
 	}
+}
+
+// Requests at the same moment share no memory of the names of their parameters (run
+// with -race).
+func TestPages_AtTheSameMoment(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	c := b.browser(Viewer)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			resp, err := c.Get(b.srv.URL + "/exchanges?app=shop&limit=1")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // cardsOf are the ids of the proposals on a page, in order.
