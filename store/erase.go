@@ -51,7 +51,8 @@ type Eraser interface {
 	// proposal whose rule rests on it loses its texts, and is closed if it was
 	// open; the other people's records behind it, and those in again, become
 	// pending, so that the learner derives anew from them. Deleted bytes are
-	// overwritten.
+	// overwritten. The lease of the app's learner ends with it, so that what a learner
+	// read before is not written afterwards (ErrFenced).
 	EraseUser(ctx context.Context, app, user string, again []string) (Erased, error)
 }
 

@@ -96,6 +96,16 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 			return e.Erased, fmt.Errorf("erase from the log: %w", err)
 		}
 	}
+	if err := s.unlead(ctx, app); err != nil {
+		return e.Erased, err
+	}
+	lost, err := s.lostSamples(ctx, app)
+	if err != nil {
+		return e.Erased, err
+	}
+	if err := s.cleanLearned(ctx, app, &store.Erasure{Lost: lost}); err != nil {
+		return e.Erased, err
+	}
 	if _, err := s.noteErased(ctx, app, user, &at); err != nil {
 		return e.Erased, err
 	}
@@ -293,11 +303,6 @@ func (s *Store) eraseSaid(ctx context.Context, app string, e *store.Erasure) err
 		}
 		all.Blank = append(all.Blank, blanked{f.ID, string(link)})
 	}
-	if e.User != "" {
-		if e.Lost, err = s.lostSamples(ctx, app); err != nil {
-			return err
-		}
-	}
 	if err := s.cleanLearned(ctx, app, e); err != nil {
 		return err
 	}
@@ -310,7 +315,7 @@ func (s *Store) eraseSaid(ctx context.Context, app string, e *store.Erasure) err
 
 // lostSamples are the exchanges that proposals show and nobody has any more: a
 // learner that had read a person's exchanges before they were erased may have shown
-// them afterwards.
+// them meanwhile.
 func (s *Store) lostSamples(ctx context.Context, app string) (map[string]bool, error) {
 	there, lost := map[string]bool{}, map[string]bool{}
 	for f := (store.ProposalFilter{App: app, Limit: scanPage}); ; {

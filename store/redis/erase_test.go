@@ -144,9 +144,9 @@ func TestStore_EraseUser(t *testing.T) {
 	}
 }
 
-// A learner that read a person's exchange before it was erased may show it in a
-// proposal that it writes afterwards: erasing again takes it out.
-func TestStore_EraseUser_WhileTheLearnerWrites(t *testing.T) {
+// Who read a person's exchange before it was erased may show it in a proposal
+// afterwards: erasing again takes it out. A learner's is refused (storetest).
+func TestStore_EraseUser_Again(t *testing.T) {
 	srv := startServer(t)
 	for _, indexed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("index=%v", indexed), func(t *testing.T) {

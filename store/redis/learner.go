@@ -53,6 +53,13 @@ func (s *Store) Yield(ctx context.Context, app string, l store.Lease) error {
 	return err
 }
 
+// unlead ends the app's lease, whoever has it: what its learner read before is not
+// to be written any more.
+func (s *Store) unlead(ctx context.Context, app string) error {
+	_, err := s.list(ctx, "yield", yieldScript, app, map[string]any{})
+	return err
+}
+
 // errFenced says whose the lease is that a script refused l for.
 func errFenced(l store.Lease, reply []string) error {
 	return fmt.Errorf("lease %d of worker %q: %w: lease %s is worker %q's", l.Epoch, l.Worker, store.ErrFenced, reply[1], reply[2])

@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"heed/store"
 )
@@ -59,20 +57,21 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err != nil {
 		return store.Erased{}, err
 	}
-	lost, err := s.lostSamples(ctx, app)
-	if err != nil {
-		return store.Erased{}, err
-	}
-	s.erasedAt.Store(app, time.Now())
 	e := erasure{app: app}
 	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e.Erasure = store.Erasure{User: user, Gone: gone, Lost: lost, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
+		e.Erasure = store.Erasure{User: user, Gone: gone, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
 		return e.fromMain(ctx, w)
 	})
 	if err != nil {
 		return store.Erased{}, err
 	}
 	if err := s.eraseChunks(ctx, user, chunks); err != nil {
+		return e.Erased, err
+	}
+	if err := s.unlead(ctx, app); err != nil {
+		return e.Erased, err
+	}
+	if err := s.dropLost(ctx, app); err != nil {
 		return e.Erased, err
 	}
 	// Pages that merging freed earlier, and the write-ahead logs, may still hold
@@ -83,38 +82,17 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	return e.Erased, s.checkpoint(ctx)
 }
 
-// eraseAfter is how long after an erasure proposals are looked at again: a learner
-// that had read the person's exchanges before it may show them in a proposal that it
-// writes afterwards.
-const eraseAfter = 10 * time.Minute
-
-// eraseLate takes samples out of proposals that were written after an erasure, by
-// who had read the exchanges before.
-func (s *Store) eraseLate(ctx context.Context, now time.Time) error {
-	var errs []error
-	s.erasedAt.Range(func(app, at any) bool {
-		errs = append(errs, s.dropLost(ctx, app.(string)))
-		if now.Sub(at.(time.Time)) > eraseAfter {
-			s.erasedAt.CompareAndDelete(app, at)
-		}
-		return true
-	})
-	return errors.Join(errs...)
-}
-
+// dropLost takes samples out of proposals whose exchanges are gone: a learner that
+// had read a person's exchanges before they were erased may have shown them meanwhile.
 func (s *Store) dropLost(ctx context.Context, app string) error {
 	lost, err := s.lostSamples(ctx, app)
 	if err != nil || len(lost) == 0 {
 		return err
 	}
-	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
+	return s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
 		e := erasure{app: app, Erasure: store.Erasure{Lost: lost}}
 		return e.cleanProposals(ctx, w)
 	})
-	if err != nil {
-		return err
-	}
-	return s.checkpoint(ctx)
 }
 
 // lostSamples are the exchanges that proposals show and the log does not have.

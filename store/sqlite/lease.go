@@ -106,3 +106,13 @@ func (s *Store) Yield(ctx context.Context, app string, l store.Lease) error {
 		return err
 	})
 }
+
+// unlead ends the app's lease, whoever has it: what its learner read before is not
+// to be written any more.
+func (s *Store) unlead(ctx context.Context, app string) error {
+	return s.main.change(ctx, quiet, func(ctx context.Context, w *writer) error {
+		_, err := w.exec(ctx, `UPDATE lease SET worker = '' WHERE app = ?`, app)
+		s.leases.set(app, time.Time{})
+		return err
+	})
+}

@@ -17,9 +17,9 @@ type Retention struct {
 	Bytes int64         // the oldest expire when exchanges.db uses more, in bytes; 0 is no limit
 }
 
-// Tidy applies the retention as of now, merges small chunks, gives free space back,
-// and ends erasures that a learner was in the way of, in steps of milliseconds
-// between which others write. The store calls it by itself once per Options.Tidy.
+// Tidy applies the retention as of now, merges small chunks, and gives free space
+// back, in steps of milliseconds between which others write. The store calls it
+// by itself once per Options.Tidy.
 func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (s *Store) Tidy(ctx context.Context, now time.Time) error {
 	if s.opt.Retain.Bytes > 0 {
 		errs = append(errs, s.expire(ctx, math.MaxInt64, s.opt.Retain.Bytes))
 	}
-	errs = append(errs, s.merge(ctx), s.shrink(ctx), s.eraseLate(ctx, now))
+	errs = append(errs, s.merge(ctx), s.shrink(ctx))
 	return errors.Join(errs...)
 }
 

@@ -67,13 +67,12 @@ type Store struct {
 	bell   bell
 	leases leases
 
-	protect  sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
-	rewrite  sync.Mutex   // held by who takes chunks apart: retention, merging, erasing
-	erasedAt sync.Map     // app to time: erasures whose proposals are looked at again
-	dirty    atomic.Bool  // exchanges were written since the last sync
-	closed   atomic.Bool
-	stop     context.CancelFunc // ends the goroutines of upkeep
-	upkeep   sync.WaitGroup
+	protect sync.RWMutex // read: feedback is being committed; write: expired exchanges are being deleted
+	rewrite sync.Mutex   // held by who takes chunks apart: retention, merging, erasing
+	dirty   atomic.Bool  // exchanges were written since the last sync
+	closed  atomic.Bool
+	stop    context.CancelFunc // ends the goroutines of upkeep
+	upkeep  sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)

@@ -87,8 +87,15 @@ func RunErase(t *testing.T, s Erasing) {
 	}
 	busy := Pending(t, s, "shop", 10) // a learner works on what quotes the person
 	same(t, feedbackIDs(busy), []string{others.ID})
+	lease := Lead(t, s, "shop", "w")
 	e, err := s.EraseUser(t.Context(), "shop", anns, nil)
 	ok(t, err)
+	late := store.Changes{App: "shop", Lease: lease, Proposals: []*store.Proposal{{ID: "late", App: "shop", Version: 1, State: store.Open, Title: word}}}
+	is(t, s.Commit(t.Context(), late), store.ErrFenced) // it may rest on what the learner read before
+	_, err = s.Pending(t.Context(), "shop", lease, 10)
+	is(t, err, store.ErrFenced)
+	same(t, Lead(t, s, "shop", "other"), store.Lease{Worker: "other", Epoch: lease.Epoch + 1}) // at once
+	ok(t, s.Yield(t.Context(), "shop", store.Lease{Worker: "other", Epoch: lease.Epoch + 1}))
 	commit(t, s, store.Changes{App: "shop", Handled: []store.Handled{{Feedback: others.ID, Link: busy[0].Link}}})
 	same(t, e, store.Erased{Exchanges: 20, Feedback: []string{own.ID}, Touched: []string{others.ID}, Records: 2})
 	by := store.Audit{Actor: "ann", Action: "erase"}
