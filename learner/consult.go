@@ -24,6 +24,7 @@ const (
 // consultation is one question to the model, and its answer.
 type consultation struct {
 	app     string
+	lease   store.Lease // what was read for it was read under this one
 	finding string
 	count   int // complaints in the finding when it was asked about
 	said    []Said
@@ -81,7 +82,7 @@ func (l *Learner) drafting(ctx context.Context, app string) error {
 	if err != nil {
 		return err
 	}
-	question := consultation{app: app, finding: f.ID, count: f.Count, said: said}
+	question := consultation{app: app, lease: l.app(app).lease, finding: f.ID, count: f.Count, said: said}
 	if len(said) == 0 { // all of it was taken back
 		return l.drafted(ctx, question)
 	}

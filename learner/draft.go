@@ -79,6 +79,7 @@ func (l *Learner) drafted(ctx context.Context, a consultation) error {
 		if i < 0 || s.findings[i].Asked >= max(a.count, 1) {
 			return nil // it is gone, or another learner was first
 		}
+		s.lease = a.lease
 		next := *s.findings[i]
 		if err := l.proposeDrafts(ctx, s, a, &next); err != nil {
 			return err
@@ -88,6 +89,9 @@ func (l *Learner) drafted(ctx context.Context, a consultation) error {
 		s.file(&next)
 		next.Updated = since // people sort by what was said
 		err = l.opt.Store.Commit(ctx, s.changes())
+		if errors.Is(err, store.ErrFenced) {
+			return nil // another learner leads, or somebody whose words were sent was erased: it is asked about anew
+		}
 		if !errors.Is(err, store.ErrConflict) || try == maxCommits {
 			return err
 		}
