@@ -75,20 +75,46 @@ func TestDrafter_Faults(t *testing.T) {
 	}
 }
 
-// Musts are judged by the means of the seeds, each beside what is asked for.
+// Musts are judged by the means of the seeds, each beside what is asked for and what
+// every seed came to.
 func TestDepthMusts(t *testing.T) {
 	b := &bench{}
 	for seed, adherence := range []float64{0.60, 0.80} {
 		b.rows = append(b.rows,
-			learningRow{Track: "depth", System: heedSystem, Records: 8, Seed: seed, Adherence: adherence, Near: 0.09, Far: 0.01, Success: 0.99},
-			learningRow{Track: "depth", System: "no learning", Records: 8, Seed: seed, Success: 0.99})
+			learningRow{Track: "depth", System: heedSystem, Records: 8, Seed: seed, Adherence: adherence, Near: 0.09, Far: 0.01, Success: 0.79 + 0.02*float64(seed)},
+			learningRow{Track: "depth", System: "no learning", Records: 8, Seed: seed, Success: 0.80})
 	}
 	b.depthMusts()
 	var out bytes.Buffer
 	printLearned(&out, b.musts)
-	for _, want := range []string{"adherence at 8 records, %               70   >= 68  holds", "near false injections at 8 records, %   9    <= 8   MISSED", "task success below no learning, points  0    <= 0   holds"} {
-		if !strings.Contains(out.String(), want) {
+	got := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"adherence at 8 records, % 70 >= 68 holds 60 80 (1 of 2)", "near false injections at 8 records, % 9 <= 8 MISSED 9 9 (0 of 2)",
+		"task success below no learning, points 0 <= 0 holds 1 -1 (1 of 2)"} {
+		if !strings.Contains(got, want) {
 			t.Errorf("want %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// A piece of the company's knowledge decides whether a request that calls for it is
+// solved; how the answer ends does not, nor does any piece help an answer that gave up
+// or was cut before its substance.
+func TestWorld_Solved(t *testing.T) {
+	const query, general = "how do i freeze it", "It depends a little on what you are after. A good start is to look at a few examples."
+	w := &world{wishes: []wish{topicWish(demands(0), "freeze"), topicWish(demands(1), "freeze"), mixedWishes(someTopics(12), nil, 1)[0]}}
+	for _, c := range []struct {
+		label, answer string
+		want          bool
+	}{
+		{"freeze", general, false},
+		{"freeze", general + " Please also note: the amber desk.", true},
+		{"freeze", "I have no information about that. Please also note: the amber desk.", false},
+		{"freeze", "It depends a little on what. Please also note: the amber desk.", false},
+		{"other", general, true},
+		{"other", general + " Please also note: the amber desk. the birch team", true},
+	} {
+		if got := w.solved(labelled{c.label, query}, c.answer); got != c.want {
+			t.Errorf("%s, %q: solved %v, want %v", c.label, c.answer, got, c.want)
 		}
 	}
 }

@@ -21,6 +21,12 @@ type wish struct {
 // requests out of scope.
 func (e *wish) covers(label string) bool { return e.Topics == nil || slices.Contains(e.Topics, label) }
 
+// substance says whether the wish is for a piece of the company's knowledge that the
+// model lacks: a request that it covers is not solved without it. A wish for how an
+// answer begins or ends is one of form, and so is one for every answer, since no
+// single piece is what all requests lack.
+func (e *wish) substance() bool { return e.Topics != nil && e.Kind == simulate.Mention }
+
 // demands are hidden expectations that the model's bare answers do not meet.
 func demands(i int) simulate.Expectation {
 	words := []string{"amber", "birch", "cobalt", "dune", "ember", "fjord", "garnet", "heath", "indigo", "juniper", "kelp", "lagoon", "maple", "nettle", "onyx", "poppy",
@@ -113,7 +119,8 @@ type world struct {
 	inScope []labelled
 	near    []labelled
 	far     []labelled
-	said    []saying // what people said so far
+	bare    map[string]bool // measured texts that the model solves without learning
+	said    []saying        // what people said so far
 	people  []*simulate.Person
 	late    []late // said, but not posted yet
 
@@ -130,6 +137,11 @@ type saying struct {
 	personal                        bool
 	rating                          float64
 }
+
+// baseSkill is the share of requests that the model solves where nothing of the
+// company's own is asked for. The draw is the request's own: the same request fails
+// with and without rules, unless a rule changes it.
+const baseSkill = 0.8
 
 // maxInScope bounds the kept-back questions in scope that are measured.
 const maxInScope = 600
@@ -160,7 +172,7 @@ func (c *learningCommand) newWorld(b *bench, wishes []wish, seed uint64, learn s
 	}
 	w.far = w.pick(w.far, c.Far)
 	model := simulate.NewModel(simulate.Options{
-		Seed: seed, OverApply: c.OverApply, Cap: c.Cap, Fits: func(condition, question string) bool { return w.conditions.fit(condition, w.label[question]) },
+		Seed: seed, Skill: baseSkill, OverApply: c.OverApply, Cap: c.Cap, Fits: func(condition, question string) bool { return w.conditions.fit(condition, w.label[question]) },
 	})
 	url, stop, err := simulate.Listen("127.0.0.1:0", model)
 	if err != nil {
@@ -280,12 +292,53 @@ func (w *world) saying(id string) *saying {
 	return &w.said[i]
 }
 
+// solved is the measure of task success: the model had what it takes, no rule spoiled
+// that, and the answer holds each piece of the company's knowledge that the request
+// calls for. What is asked of the answer's form does not count.
+func (w *world) solved(l labelled, answer string) bool {
+	return simulate.Right(l.text, answer) && !slices.ContainsFunc(w.wishes, func(e wish) bool {
+		return e.substance() && e.covers(l.label) && !e.Met(answer)
+	})
+}
+
+// unaided finds out, once, which of the measured requests the model solves without
+// learning.
+func (w *world) unaided() error {
+	if w.bare != nil {
+		return nil
+	}
+	w.bare = map[string]bool{}
+	for _, l := range slices.Concat(w.inScope, w.near, w.far) {
+		a, err := w.askDirect(agentPrompt, l.text)
+		if err != nil {
+			return err
+		}
+		w.bare[l.text] = w.solved(l, a.text)
+	}
+	return nil
+}
+
 // measure asks every kept-back question of one system.
 func (w *world) measure(s approach) (learningRow, error) {
-	r := learningRow{System: s.name, Decisions: float64(w.decided), Ticks: float64(w.ticked), Rules: float64(len(w.meant))}
-	met, of, right := 0, 0, 0
-	for _, l := range w.inScope {
+	r := learningRow{System: s.name, Decisions: float64(w.decided), Ticks: float64(w.ticked), Rules: float64(len(w.meant)),
+		Asked: float64(len(w.inScope) + len(w.near) + len(w.far)), Outside: float64(len(w.near) + len(w.far))}
+	if err := w.unaided(); err != nil {
+		return r, err
+	}
+	met, of, solved := 0, 0, 0
+	ask := func(l labelled, lost *float64) (reply, error) {
 		a, err := s.ask(l.text)
+		if err != nil {
+			return a, err
+		}
+		now, before := w.solved(l, a.text), w.bare[l.text]
+		solved += count(now)
+		r.Gained += float64(count(now && !before))
+		*lost += float64(count(before && !now))
+		return a, nil
+	}
+	for _, l := range w.inScope {
+		a, err := ask(l, &r.LostInside)
 		if err != nil {
 			return r, err
 		}
@@ -295,29 +348,26 @@ func (w *world) measure(s approach) (learningRow, error) {
 				met += count(e.Met(a.text))
 			}
 		}
-		right += count(simulate.Right(l.text, a.text))
 	}
 	r.Adherence, r.Mended = ratio(float64(met), float64(of)), float64(met)
-	spilled, total := 0, len(w.inScope)
+	spilled := 0
 	for _, g := range []struct {
 		lines []labelled
 		share *float64
 	}{{w.near, &r.Near}, {w.far, &r.Far}} {
 		injected := 0
 		for _, l := range g.lines {
-			a, err := s.ask(l.text)
+			a, err := ask(l, &r.LostOutside)
 			if err != nil {
 				return r, err
 			}
 			injected += count(w.wrong(&a, l.label))
-			right += count(simulate.Right(l.text, a.text))
 			spilled += count(w.spills(a.text, l.label))
 		}
-		total += len(g.lines)
 		*g.share = ratio(float64(injected), float64(len(g.lines)))
 	}
-	r.Spill = ratio(float64(spilled), float64(len(w.near)+len(w.far)))
-	r.Success = ratio(float64(right), float64(total))
+	r.Spill = ratio(float64(spilled), r.Outside)
+	r.Success = ratio(float64(solved), r.Asked)
 	return r, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -151,26 +152,17 @@ func Topic(question string) string {
 }
 
 // Right tells whether an answer holds what its question's topic demands: a
-// fact of the topic, or, on no known topic, anything but giving up. It is the
-// measure of task success, and reads no instruction.
+// fact of the topic or, on no known topic, the advice of a general answer. One
+// that gave up, or was cut before it came to that, is wrong. It reads no
+// instruction.
 func Right(question, answer string) bool {
 	k := shopKnowledge()
+	facts := k.advice
+	if t := k.topicOf(question); t != nil {
+		facts = t.facts
+	}
 	low := strings.ToLower(answer)
-	t := k.topicOf(question)
-	if t == nil {
-		for _, w := range k.wrong {
-			if strings.Contains(low, strings.ToLower(firstSentence(w))) {
-				return false
-			}
-		}
-		return strings.TrimSpace(answer) != ""
-	}
-	for _, f := range t.facts {
-		if strings.Contains(low, f) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(facts, func(f string) bool { return strings.Contains(low, f) })
 }
 
 // asJSON puts the text into JSON that the schema allows.

@@ -10,7 +10,8 @@ import (
 // knowledge.txt holds, for each topic, "# id | words that name it",
 // "fact:" phrases of which a right answer holds at least one, "a:" wordings
 // of the answer and "q:" questions that people ask. The topic "*" holds the
-// general answers ("a:"), the wrong ones ("wrong:") and unrelated questions.
+// general answers ("a:", "fact:"), the wrong ones ("wrong:") and unrelated
+// questions.
 //
 //go:embed knowledge.txt
 var knowledgeText string
@@ -30,6 +31,7 @@ type topic struct {
 type knowledge struct {
 	topics  []*topic
 	general []string // answers to questions on no topic
+	advice  []string // facts of these
 	wrong   []string
 	chat    []string // questions on no topic
 	asked   map[string]*topic
@@ -54,6 +56,9 @@ func readKnowledge(text string) *knowledge {
 			}
 		case "fact:":
 			t.facts = append(t.facts, strings.ToLower(value))
+			if t.id == "*" {
+				k.advice = t.facts
+			}
 		case "a:":
 			t.answers = append(t.answers, value)
 			if t.id == "*" {
@@ -191,11 +196,6 @@ func stem(w string) string {
 		}
 	}
 	return w
-}
-
-func firstSentence(s string) string {
-	first, _, _ := strings.Cut(s, ".")
-	return first
 }
 
 // functionWords say nothing about the topic; among them are the words with

@@ -91,8 +91,10 @@ func TestKnowledge_EveryAnswerIsRight(t *testing.T) {
 			}
 		}
 	}
-	if Right("Why is the sky blue?", k.wrong[0]) || !Right("Why is the sky blue?", k.general[0]) {
-		t.Error("an unrelated question: giving up must be wrong and a general answer right")
+	for _, a := range k.general {
+		if q := "Why is the sky blue?"; !Right(q, a) || Right(q, k.wrong[0]) || Right(q, strings.Join(strings.Fields(a)[:5], " ")) {
+			t.Errorf("an unrelated question: %q must be right, giving up and its first five words wrong", a)
+		}
 	}
 }
 
