@@ -216,7 +216,7 @@ func TestLearner_Run_KeepsTheAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.l.consult.answers <- consultation{app: "shop", finding: f.ID, count: 1, said: said,
+	b.l.consult.answers <- consultation{app: "shop", lease: b.l.leases.of("shop"), finding: f.ID, count: 1, said: said,
 		drafts: []Draft{{Action: "Be brief.", When: "someone asks about shoes", Sources: []string{said[0].ID}}}}
 	ended, cancel := context.WithCancel(b.ctx)
 	cancel()
@@ -226,6 +226,38 @@ func TestLearner_Run_KeepsTheAnswer(t *testing.T) {
 	if p := b.one(); p.Rule().Action != "Be brief." {
 		t.Errorf("proposal %q", p.Title)
 	}
+}
+
+// A person is erased while the model reads what people said: what it drafts of
+// that is dropped.
+func TestLearner_ErasedMeanwhile_DropsTheDraft(t *testing.T) {
+	b := newBench(t)
+	b.say(b.exchange("how do i return my shoes"), "u1", "useless")
+	b.say(b.exchange("how do i return my shirt"), "u2", "useless")
+	b.work()
+	f := b.findings("open")[0]
+	said, err := b.l.said(b.ctx, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := consultation{app: "shop", lease: b.l.leases.of("shop"), finding: f.ID, count: 2, said: said,
+		drafts: []Draft{{Action: "Be brief.", When: "someone asks about shoes", Sources: []string{said[0].ID, said[1].ID}}}}
+	if _, err := b.store.(store.Eraser).EraseUser(b.ctx, "shop", said[0].ID, nil); err != nil { // whoever it is
+		t.Fatal(err)
+	}
+	if err := b.l.drafted(b.ctx, answer); err != nil {
+		t.Fatal(err)
+	}
+	if ps := b.proposals(store.Open); len(ps) > 0 {
+		t.Errorf("proposal %q", ps[0].Title)
+	}
+	b.work() // finds out,
+	b.work() // and leads anew
+	answer.lease = b.l.leases.of("shop")
+	if err := b.l.drafted(b.ctx, answer); err != nil {
+		t.Fatal(err)
+	}
+	b.one()
 }
 
 func TestLearner_SpentWaitsForTheNextDay(t *testing.T) {

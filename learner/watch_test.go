@@ -107,7 +107,11 @@ func TestLearner_HarmComparedWithBeforePauses(t *testing.T) {
 		t.Fatalf("the rule has no check: %+v", r)
 	}
 	b.now = b.now.Add(time.Minute)
-	b.serveChecked(r, 250, func(i int, treated bool) bool { return !treated && i%5 > 0 || treated && i%5 > 1 })
+	seen := map[bool]int{} // by arm, so that both shares are exact however units are drawn
+	b.serveChecked(r, 250, func(_ int, treated bool) bool {
+		seen[treated]++
+		return seen[treated]%5 > map[bool]int{true: 1}[treated]
+	})
 	b.watch()
 	e, err := store.EffectOf(b.ctx, b.store, "shop", r.ID)
 	if err != nil {

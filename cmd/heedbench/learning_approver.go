@@ -83,7 +83,7 @@ func (w *world) tick(pr *store.Proposal, e *wish) error {
 		if s.Mark != "" || slices.Contains(pr.Rule().Scope.Examples, s.Query) {
 			continue
 		}
-		in := map[string]any{"version": pr.Version, "query": s.Query, "applies": e.covers(w.label[s.Query]) != w.mistake()}
+		in := map[string]any{"query": s.Query, "applies": e.covers(w.label[s.Query]) != w.mistake()}
 		ctx, cancel := limited()
 		err := w.api(ctx, http.MethodPost, "proposals/"+pr.ID+"/ticks", nil, in, pr)
 		cancel()
