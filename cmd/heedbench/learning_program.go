@@ -223,6 +223,9 @@ func (p *program) say(a reply, rating float64, comment, when, correction string)
 	return made.ID, nil
 }
 
+// errStale is the answer to who decides on what changed since it was shown.
+var errStale = errors.New("the proposal changed since it was shown")
+
 // api calls the admin API.
 func (p *program) api(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	var body io.Reader
@@ -251,6 +254,9 @@ func (p *program) api(ctx context.Context, method, path string, query url.Values
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err
+	}
+	if resp.StatusCode == http.StatusConflict && bytes.Contains(b, []byte(`"code":"stale"`)) {
+		return fmt.Errorf("%s %s: %w", method, path, errStale)
 	}
 	if resp.StatusCode >= 300 {
 		return fmt.Errorf("%s %s: %d %.300s", method, path, resp.StatusCode, b)
