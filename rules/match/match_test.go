@@ -166,3 +166,40 @@ func TestStats_MarshalBinary_RoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// Few rules are looser, but not those of which people marked many requests; what they
+// mark makes no rule stricter than 30 rules side by side are.
+func TestRejectWeight(t *testing.T) {
+	for _, c := range []struct {
+		marks, rules int
+		trust, want  float32
+	}{{1, 1, 1, 0.1}, {1, 6, 1, 0.1}, {1, 15, 1, 0.25}, {3, 6, 1, 0.1}, {12, 6, 1, 0.2}, {40, 6, 1, 0.5}, {40, 45, 1, 0.75}, {1, 90, 1, 1}, {1, 10, 0, 0.5}} {
+		if got := rejectWeight(c.marks, c.rules, c.trust); got != c.want {
+			t.Errorf("%d marks, %d rules, trust %g: weight %g, want %g", c.marks, c.rules, c.trust, got, c.want)
+		}
+	}
+}
+
+// Requests that people mark count for the rule they were marked for, and no other.
+func TestCompile_MarksMakeTheirRuleStricter(t *testing.T) {
+	marked := shop[0]
+	for i := range 20 {
+		marked.Counterexamples = append(marked.Counterexamples, shop[1].Examples[i%4]+" "+string(rune('a'+i)))
+	}
+	least := func(first Scope) (refund, size float32) {
+		ix := compile(t, []Scope{first, shop[2]}, nil)
+		for _, c := range ix.classes[:2] {
+			if c.rule == 0 {
+				refund = c.reject
+			} else {
+				size = c.reject
+			}
+		}
+		return refund, size
+	}
+	before, other := least(shop[0])
+	after, same := least(marked)
+	if after <= before || same != other {
+		t.Errorf("weight of no rule against the marked rule %g, before %g; against the other %g, before %g", after, before, same, other)
+	}
+}
