@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,13 +36,28 @@ func (w *world) decide() error {
 	return w.settle()
 }
 
-// mistake draws whether the approver errs.
-func (w *world) mistake() bool { return w.judgment.Float64() < w.errors }
+// errs draws whether the approver decides wrongly: once in each ten decisions at a
+// share of a tenth, at a place drawn by seed. Drawn one by one, five of 40 instead
+// of four cost more adherence than what is to be measured.
+func (w *world) errs() bool {
+	if w.errors <= 0 {
+		return false
+	}
+	round := max(1, int(math.Round(1/w.errors)))
+	at := (w.decided - 1) % round
+	if at == 0 {
+		w.wrongAt = w.decisions.IntN(round)
+	}
+	return at == w.wrongAt
+}
+
+// misticks draws whether the approver ticks wrongly.
+func (w *world) misticks() bool { return w.ticking.Float64() < w.errors }
 
 func (w *world) judge(pr *store.Proposal) error {
 	w.decided++
 	e, wanted := w.wanted(pr)
-	if (len(pr.Problems) == 0 && wanted) == w.mistake() {
+	if (len(pr.Problems) == 0 && wanted) == w.errs() {
 		return w.answer(pr, "reject", map[string]any{"reason": "not what we want"})
 	}
 	if w.ticks != "none" && e != nil && len(pr.Problems) == 0 && pr.Rule() != nil && !pr.Rule().Scope.Always {
@@ -105,7 +121,7 @@ func (w *world) tick(pr *store.Proposal, e *wish) error {
 		if s.Mark != "" || slices.Contains(pr.Rule().Scope.Examples, s.Query) {
 			continue
 		}
-		in := map[string]any{"query": s.Query, "applies": e.covers(w.label[s.Query]) != w.mistake()}
+		in := map[string]any{"query": s.Query, "applies": e.covers(w.label[s.Query]) != w.misticks()}
 		ctx, cancel := limited()
 		err := w.api(ctx, http.MethodPost, "proposals/"+pr.ID+"/ticks", nil, in, pr)
 		cancel()

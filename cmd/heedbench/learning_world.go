@@ -106,13 +106,17 @@ func readDomains(path string) (map[string][]string, error) {
 // program and the model behind it.
 type world struct {
 	*program
-	d        *dataset
-	rng      *rand.Rand
-	judgment *rand.Rand // of the approver
-	named    bool
-	ticks    string
-	errors   float64
-	modelS   func()
+	d   *dataset
+	rng *rand.Rand
+
+	decisions *rand.Rand // the approver's mistakes in them
+	ticking   *rand.Rand // and in ticks: apart, so that a tick more does not draw other decisions
+	wrongAt   int        // which decision of the next ten is wrong
+
+	named  bool
+	ticks  string
+	errors float64
+	modelS func()
 
 	wishes  []wish
 	label   map[string]string // of every text, the truth
@@ -149,7 +153,7 @@ const maxInScope = 600
 // newWorld starts a program; learn is the learner's section of its configuration.
 func (c *learningCommand) newWorld(b *bench, wishes []wish, seed uint64, learn string) (*world, error) {
 	w := &world{
-		d: b.d, rng: rand.New(rand.NewPCG(seed, 6)), judgment: rand.New(rand.NewPCG(seed, 7)), named: c.Comments == "named", ticks: c.Ticks, errors: c.ErrorShare,
+		d: b.d, rng: rand.New(rand.NewPCG(seed, 6)), decisions: rand.New(rand.NewPCG(seed, 7)), ticking: rand.New(rand.NewPCG(seed, 8)), named: c.Comments == "named", ticks: c.Ticks, errors: c.ErrorShare,
 		wishes: wishes, label: map[string]string{}, meant: map[string]*wish{}, conditions: newConditions(),
 	}
 	for _, l := range append(append([]labelled{}, b.d.train...), b.d.test...) {
