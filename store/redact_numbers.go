@@ -181,13 +181,13 @@ func (r *redactor) ofPhone(lo, hi int) bool {
 	before, after = before[max(0, len(before)-nearWords):], after[:min(len(after), nearWords)]
 	phone, verb, whom := false, false, false
 	for i, w := range slices.Concat(before, after) {
-		s := string(bytes.ToLower(w))
-		if otherWords[s] {
+		w = bytes.ToLower(w)
+		if otherWords[string(w)] {
 			return i >= len(before) && phone // what comes after is about something else
 		}
-		phone = phone || phoneWords[s]
+		phone = phone || phoneWords[string(w)]
 		if i < len(before) {
-			verb, whom = verb || phoneVerbs[s], whom || phoneWhom[s]
+			verb, whom = verb || phoneVerbs[string(w)], whom || phoneWhom[string(w)]
 			phone = phone || verb && whom
 		}
 	}
