@@ -122,7 +122,8 @@ func TestBrowser_FindingToChangedAnswer(t *testing.T) {
 		chromedp.Click(chromedp.CSS("[data-finding]:first-child button[name=propose]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal] [data-fact]")))
 	browser.Shoot(t, ctx, "finding-proposal")
 	fits("the proposal")
-	run("approve", chromedp.Click(chromedp.CSS("[data-proposal] button[name=approve]")), chromedp.WaitVisible(chromedp.CSS("#flash.good")))
+	run("approve", chromedp.Click(chromedp.CSS("[data-proposal]:has([data-fact]) button[name=approve]")),
+		chromedp.WaitNotPresent(chromedp.CSS("[data-proposal]:has([data-fact]) button[name=approve]"))) // a good flash stands there already
 	run("back to the demo", chromedp.Navigate(d.page), chromedp.WaitVisible(chromedp.CSS("[data-rule]")))
 	ask()
 	if answer := browser.Run(t, ctx, "the answer", chromedp.Text(chromedp.CSS("#messages li.assistant:last-child"))); !strings.Contains(answer, "three days") || !strings.Contains(answer, "1 rule applied") {
