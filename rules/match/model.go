@@ -65,16 +65,10 @@ const trustMass = 8
 // adds its own false injections, and their total is what is bounded. The constants
 // were fitted with 50 rules and more. Without traffic the scores tell less, so
 // that only fewer rules may be looser.
-//
-// A rule is looser only as long as people said little about it: its first examples
-// find few of its requests, its later ones the neighbours', too. What people
-// marked of it makes up for rules that are not there, up to half the weight.
 const (
 	fewRulesCold = 20
 	fewRulesWarm = 60
 	leastReject  = 0.1
-	manyMarks    = 60 // examples and counterexamples of the rule
-	mostByMarks  = 0.5
 )
 
 // rivalThreshold is what the threshold is lower by where nothing but clusters of
@@ -88,11 +82,10 @@ func thresholdOf(rules, clusters int, trust float32) float32 {
 	return coldModel.threshold + trust*(warmModel.threshold-rivalThreshold*share-coldModel.threshold)
 }
 
-// rejectWeight is the weight of "no rule" against a rule with so many examples and
-// counterexamples, beside so many rules.
-func rejectWeight(marks, rules int, trust float32) float32 {
+// rejectWeight is the weight of "no rule" beside so many rules.
+func rejectWeight(rules int, trust float32) float32 {
 	few := fewRulesCold + trust*(fewRulesWarm-fewRulesCold)
-	return max(leastReject, min(1, float32(rules)/few), min(mostByMarks, float32(marks)/manyMarks))
+	return max(leastReject, min(1, float32(rules)/few))
 }
 
 // margin is a class's utility less that of "no rule", for a request of n tokens.
