@@ -105,7 +105,9 @@ func TestBrowser_HarmfulRulePausesItself(t *testing.T) {
 	run("log in", chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), p.token),
 		chromedp.Click(chromedp.CSS("button[name=login]")), chromedp.WaitVisible(chromedp.CSS("[data-proposal] button[name=approve]")))
 	rule := p.tickUntilShareMoves(t, ctx)
-	run("approve with a key", chromedp.KeyEvent("j"), chromedp.KeyEvent("a"), chromedp.WaitNotPresent(chromedp.CSS("[data-proposal]")))
+	run("select with a key", chromedp.KeyEvent("j"), chromedp.WaitVisible(chromedp.CSS("[data-proposal].selected")))
+	approveCard(t, ctx, "[data-proposal] button[name=approve]", chromedp.KeyEvent("a"))
+	run("the card is gone", chromedp.WaitNotPresent(chromedp.CSS("[data-proposal]")))
 	run("the rule's page", chromedp.Navigate(p.admin+"/rules/"+rule+"?app=shop"), chromedp.WaitVisible(chromedp.CSS("#effect")))
 	browser.Shoot(t, ctx, "effect-first")
 
