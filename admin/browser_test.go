@@ -176,6 +176,30 @@ func TestBrowser_Decide(t *testing.T) {
 	}
 }
 
+// The answer to a form that a refresh overtook does not leave the page as it was
+// before that: it is brought up to date again.
+func TestBrowser_OvertakenAnswer(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	shows := func() chromedp.Action[chromedp.Void] {
+		return chromedp.WaitVisible(chromedp.CSS(`[data-proposal="` + p.ID + `"][data-digest="` + b.fetch(p.ID).Digest + `"]`))
+	}
+	browser.Steps(t, ctx, "the card", shows())
+	browser.Run(t, ctx, "hold answers to forms", chromedp.Evaluate[bool](`load = ((real) => async (method, ...rest) => {
+		const x = await real(method, ...rest);
+		if (method === "POST") await new Promise((go) => { document.body.dataset.held = "1"; window.release = go; });
+		return x;
+	})(load), true`))
+	browser.Steps(t, ctx, "tick", chromedp.Click(chromedp.CSS(".samples:nth-child(2) button.yes")), chromedp.WaitReady(chromedp.CSS("body[data-held]")))
+	b.ok(Approver, "PATCH", "proposals/"+p.ID, map[string]any{"action": "Mention the six working days of refunds."}, nil)
+	browser.Steps(t, ctx, "somebody else's edit", shows())
+	browser.Run(t, ctx, "let it go on", chromedp.Evaluate[bool](`window.release(), true`))
+	browser.Steps(t, ctx, "the answer is there", chromedp.WaitVisible(chromedp.CSS("#flash.good")), shows())
+}
+
 func (b *bench) fetch(id string) proposalView {
 	b.t.Helper()
 	var v proposalView

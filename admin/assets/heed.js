@@ -82,7 +82,9 @@ function watchFlash() {
   if (document.querySelector("#flash.good")) hush = setTimeout(() => document.getElementById("flash")?.remove(), 6000);
 }
 
+let merges = 0; // so far
 function merge(doc) {
+  merges++;
   for (const now of document.querySelectorAll("[data-live]")) {
     const next = doc.querySelector(`[data-live="${CSS.escape(now.dataset.live)}"]`);
     if (!next) continue;
@@ -159,6 +161,7 @@ document.addEventListener("submit", async (e) => {
   e.preventDefault();
   const body = new URLSearchParams(new FormData(form));
   if (e.submitter?.name) body.set(e.submitter.name, e.submitter.value);
+  const before = merges;
   form.classList.add("sending");
   for (const b of form.querySelectorAll("button")) b.disabled = true;
   try {
@@ -166,8 +169,12 @@ document.addEventListener("submit", async (e) => {
     const at = new URL(x.responseURL).pathname;
     if (!x.response.querySelector("#flash.bad")) form.reset(); // nobody writes it again
     document.activeElement?.blur();
-    if (at === location.pathname) merge(x.response);
-    else show(x);
+    if (at !== location.pathname) show(x);
+    else {
+      const overtaken = merges > before; // by a refresh, which may have been newer
+      merge(x.response);
+      if (overtaken) refreshSoon();
+    }
   } catch {
     location.reload();
   }
