@@ -229,7 +229,7 @@ func shown(p *store.Proposal) proposalView {
 	}
 	v := proposalView{Proposal: p, Digest: p.Digest(), Share: p.Touch.Share()}
 	if r := p.Rule(); r != nil {
-		v.Text = ruleText(r)
+		v.Text = r.Text()
 	}
 	return v
 }

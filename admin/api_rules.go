@@ -55,7 +55,7 @@ func (a *Admin) apiRule(c *call) (any, error) {
 		return nil, err
 	}
 	words, err := a.words(c.r.Context(), r)
-	return map[string]any{"rule": r, "text": ruleText(r), "versions": versions, "effect": e, "words": words}, err
+	return map[string]any{"rule": r, "text": r.Text(), "versions": versions, "effect": e, "words": words}, err
 }
 
 func (a *Admin) apiAddRule(c *call) (any, error) {

@@ -37,19 +37,19 @@ func (a *Admin) edit(ctx context.Context, who person, app, id string, in edits) 
 		if r == nil {
 			return store.Audit{}, conflict("no_rule", "this proposal has no words to edit: approve or reject it")
 		}
-		before, words := p.Digest(), ruleText(r)
+		before, words := p.Digest(), r.Text()
 		in.apply(r)
 		in.Fact.of(r, who)
 		if err := a.supersede(ctx, p, in.Supersede); err != nil {
 			return store.Audit{}, err
 		}
-		if r.Fact != nil && ruleText(r) != words {
+		if r.Fact != nil && r.Text() != words {
 			r.Fact.Author = who.Name // of these words
 		}
 		if err := a.validateNew(r); err != nil {
 			return store.Audit{}, err
 		}
-		if ruleText(r) != words {
+		if r.Text() != words {
 			if !slices.Contains(r.Authors, who.Name) {
 				r.Authors = append(r.Authors, who.Name)
 			}
@@ -144,7 +144,7 @@ func (a *Admin) remeasure(ctx context.Context, p *store.Proposal) error {
 	}
 	mark(touch.Inside, r)
 	mark(touch.Near, r)
-	p.Touch, p.Tokens, p.Title = touch, rules.Tokens(r), ruleText(r)
+	p.Touch, p.Tokens, p.Title = touch, rules.Tokens(r), r.Text()
 	return nil
 }
 
@@ -164,11 +164,6 @@ func mark(samples []store.Sample, r *rules.Rule) {
 			samples[i].Mark = appliesNot
 		}
 	}
-}
-
-// ruleText is the rule as it reads, on one line.
-func ruleText(r *rules.Rule) string {
-	return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- "))
 }
 
 // tick says that a proposal applies, or not, to a request: a logged one (with a Query

@@ -28,7 +28,7 @@ var pageFuncs = template.FuncMap{
 	"plural":   plural,
 	"short":    short,
 	"pretty":   pretty,
-	"text":     func(r *rules.Rule) string { return ruleText(r) },
+	"text":     (*rules.Rule).Text,
 	"when":     when,
 	"ms":       ms,
 	"dict":     dict,
@@ -156,7 +156,7 @@ func pretty(s string) string {
 
 // when is the condition as it stands in the rule's line, without its first word.
 func when(r *rules.Rule) string {
-	head, _, found := strings.Cut(ruleText(r), r.Action)
+	head, _, found := strings.Cut(r.Text(), r.Action)
 	if !found {
 		return ""
 	}

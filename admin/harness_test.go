@@ -227,7 +227,7 @@ func (b *bench) proposal(action, when string, examples []string, change func(*st
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	p := &store.Proposal{
 		ID: store.NewID(), App: "shop", Version: 1, State: store.Open, Created: now, Updated: now, People: 1,
-		Ops: []rules.Operation{{Kind: rules.Add, Rule: r}}, Title: ruleText(r), Tokens: rules.Tokens(r),
+		Ops: []rules.Operation{{Kind: rules.Add, Rule: r}}, Title: r.Text(), Tokens: rules.Tokens(r),
 		Evidence: []store.Evidence{{Feedback: store.NewID(), Time: now, Quote: action, When: when}},
 	}
 	touch, err := store.TouchOfOps(ctx, b.store, "shop", p.Ops, 0)

@@ -130,7 +130,7 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		}
 		for _, id := range op.IDs {
 			if r := set.Rule(id); r != nil {
-				k.Gone = append(k.Gone, ruleText(r))
+				k.Gone = append(k.Gone, r.Text())
 			}
 		}
 	}

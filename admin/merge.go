@@ -204,12 +204,12 @@ const maxMates = 100
 func matesOf(open []card, set *rules.Set) (proposals, inForce []mate) {
 	for _, k := range open {
 		if forNewRule(k.Proposal) && len(proposals) < maxMates {
-			proposals = append(proposals, mate{k.ID, ruleText(k.Rule)})
+			proposals = append(proposals, mate{k.ID, k.Rule.Text()})
 		}
 	}
 	for i := range set.Rules {
 		if len(inForce) < maxMates {
-			inForce = append(inForce, mate{set.Rules[i].ID, fmt.Sprint("in force: ", ruleText(&set.Rules[i]))})
+			inForce = append(inForce, mate{set.Rules[i].ID, fmt.Sprint("in force: ", set.Rules[i].Text())})
 		}
 	}
 	return proposals, inForce

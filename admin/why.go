@@ -134,7 +134,7 @@ func replayed(c *rules.Compiled, x *store.Exchange) *bool {
 
 // source fills in whose words the rule rests on and who approved it.
 func (a *Admin) source(ctx context.Context, w *whyRule, r *rules.Rule) error {
-	w.Text, w.ApprovedBy, w.Fact, w.ValidTo = ruleText(r), r.ApprovedBy, r.Fact, r.ValidTo
+	w.Text, w.ApprovedBy, w.Fact, w.ValidTo = r.Text(), r.ApprovedBy, r.Fact, r.ValidTo
 	words, err := a.words(ctx, r)
 	if err != nil {
 		return err

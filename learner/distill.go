@@ -86,7 +86,7 @@ func people(evidence []store.Evidence) int { return store.People(evidence) }
 
 // title is the proposal's one line for people.
 func title(kind rules.Kind, r *rules.Rule) string {
-	line := strings.TrimSpace(strings.TrimPrefix(r.Line(), "- "))
+	line := r.Text()
 	switch {
 	case kind == rules.Revise:
 		line = "Widen: " + line

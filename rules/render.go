@@ -51,5 +51,8 @@ func (r *Rule) Line() string {
 	return "- When " + strings.TrimPrefix(strings.TrimPrefix(when, "when "), "When ") + ": " + action + "\n"
 }
 
+// Text is the rule as it reads, on one line without the mark of a list.
+func (r *Rule) Text() string { return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- ")) }
+
 // Tokens estimates what the rule adds to a prompt, in tokens: bytes/4.
 func Tokens(r *Rule) int { return (len(r.Line()) + 3) / 4 }

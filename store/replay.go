@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"heed/rules"
@@ -44,7 +43,7 @@ func Replayed(before, after *rules.Compiled, xs []*Exchange, now time.Time) Repl
 		if found[id] == nil {
 			found[id] = &RuleReplay{ID: id, Newly: []Sample{}, Gone: []Sample{}}
 			if r := set.Rule(id); r != nil {
-				found[id].Text = strings.TrimSpace(strings.TrimPrefix(r.Line(), "- "))
+				found[id].Text = r.Text()
 			}
 		}
 		return found[id]

@@ -235,7 +235,7 @@ func (p *demoPage) state(r *http.Request) (any, error) {
 	for _, pr := range ps {
 		c := card{Proposal: pr, Digest: pr.Digest(), Understood: p.d.model == nil}
 		if rule := pr.Rule(); rule != nil {
-			c.Line = line(rule)
+			c.Line = rule.Text()
 			c.Understood = c.Understood || len(simulate.Read(rule.Action)) > 0
 		}
 		cards = append(cards, c)
@@ -251,7 +251,7 @@ func (p *demoPage) state(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		inForce = append(inForce, map[string]string{"id": r.ID, "line": line(r), "effect": effectLine(effect), "more": p.d.stack.adminURL + "/rules/" + r.ID + "?app=shop"})
+		inForce = append(inForce, map[string]string{"id": r.ID, "line": r.Text(), "effect": effectLine(effect), "more": p.d.stack.adminURL + "/rules/" + r.ID + "?app=shop"})
 	}
 	findings, _, err := s.Findings(ctx, store.FindingFilter{App: "shop", State: "open"})
 	if err != nil {

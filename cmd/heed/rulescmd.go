@@ -38,7 +38,7 @@ func (rulesListCmd) Run(e *env, parent *cli) error {
 	fmt.Fprintln(w, "ID\tSTATE\tRULE")
 	q := appQuery(parent.Rules.App)
 	err = each(e.ctx, c, "rules", q, func(r rules.Rule) error {
-		_, err := fmt.Fprintf(w, "%s\t%s\t%s\n", r.Ref(), stateOf(&r), line(&r))
+		_, err := fmt.Fprintf(w, "%s\t%s\t%s\n", r.Ref(), stateOf(&r), r.Text())
 		return err
 	})
 	if err != nil {
@@ -62,8 +62,6 @@ func stateOf(r *rules.Rule) string {
 	}
 	return string(r.State)
 }
-
-func line(r *rules.Rule) string { return strings.TrimSpace(strings.TrimPrefix(r.Line(), "- ")) }
 
 type rulesShowCmd struct {
 	ID string `arg:"" help:"Id of a rule (r_…) or proposal."`
@@ -234,7 +232,7 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 	}
 	there := map[string]bool{}
 	err = each(e.ctx, c, "rules", appQuery(parent.Rules.App), func(r rules.Rule) error {
-		there[line(&r)] = r.State == rules.Active || r.State == rules.Canary
+		there[r.Text()] = r.State == rules.Active || r.State == rules.Canary
 		return nil
 	})
 	if err != nil {
@@ -252,8 +250,8 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 		}
 		r := rules.Rule{Action: l.Action, Scope: l.Scope}
 		r.Scope.AppliesWhen = l.AppliesWhen
-		if there[line(&r)] {
-			fmt.Fprintln(e.out, "in force already:", line(&r))
+		if there[r.Text()] {
+			fmt.Fprintln(e.out, "in force already:", r.Text())
 			continue
 		}
 		var got struct {
@@ -266,7 +264,7 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 		if got.State == string(store.Open) { // admin.four_eyes
 			did = "proposed:"
 		}
-		fmt.Fprintln(e.out, did, line(&r))
+		fmt.Fprintln(e.out, did, r.Text())
 	}
 	return nil
 }
