@@ -39,7 +39,8 @@ func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error)
 	if err != nil {
 		return nil, err
 	}
-	next, err := rules.Apply(set, approvedNow(p.Ops))
+	everybody := func(r *rules.Rule) { r.Holdout = 0 } // a comparison is not an experiment
+	next, err := rules.Apply(set, store.AsApproved(p.Ops, everybody))
 	if err != nil {
 		return nil, conflict("does_not_fit", err.Error())
 	}
@@ -66,19 +67,6 @@ func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error)
 		out = append(out, one)
 	}
 	return out, nil
-}
-
-// approvedNow gives every unit the rule: a comparison is not an experiment.
-func approvedNow(ops []rules.Operation) []rules.Operation {
-	out := make([]rules.Operation, len(ops))
-	for i, op := range ops {
-		out[i] = op
-		if op.Rule != nil {
-			out[i].Rule = op.Rule.Clone()
-			out[i].Rule.State, out[i].Rule.Holdout = rules.Active, 0
-		}
-	}
-	return out
 }
 
 func (a *Admin) compile(ctx context.Context, set *rules.Set) (*rules.Compiled, error) {

@@ -40,7 +40,7 @@ func (a *Admin) replayProposal(ctx context.Context, app, id string, n int) (*rep
 	if err != nil {
 		return nil, err
 	}
-	next, err := rules.Apply(set, approvedNow(p.Ops))
+	next, err := rules.Apply(set, store.AsApproved(p.Ops, nil))
 	if err != nil {
 		return nil, conflict("does_not_fit", fmt.Sprintf("proposal %s is %s and does not fit the rules in force: %s", p.ID, p.State, err))
 	}

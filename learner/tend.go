@@ -141,7 +141,7 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 		if len(p.Ops) == 0 || p.Ops[0].Kind == rules.Route {
 			continue
 		}
-		if _, err := rules.Apply(s.set, approvable(p.Ops)); err == nil {
+		if _, err := rules.Apply(s.set, store.AsApproved(p.Ops, nil)); err == nil {
 			continue
 		}
 		if err := l.refit(ctx, s, p); err != nil {
@@ -157,18 +157,6 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 		return nil
 	}
 	return err
-}
-
-// approvable is ops with rules in the state that approval gives them.
-func approvable(ops []rules.Operation) []rules.Operation {
-	out := slices.Clone(ops)
-	for i := range out {
-		if out[i].Rule != nil {
-			out[i].Rule = out[i].Rule.Clone()
-			out[i].Rule.State = rules.Active
-		}
-	}
-	return out
 }
 
 // refit makes a proposal fit the rules in force again.

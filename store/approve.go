@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"heed/rules"
@@ -68,7 +69,12 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 	if len(p.Problems) > 0 {
 		return rules.Head{}, fmt.Errorf("approve proposal %s: it %s: %w", p.ID, p.Problems[0].Message, ErrUnsafe)
 	}
-	ops := approvedOps(p.Ops, a)
+	ops := AsApproved(p.Ops, func(r *rules.Rule) {
+		r.ApprovedBy = a.Actor
+		if a.Adjust != nil {
+			a.Adjust(r)
+		}
+	})
 	next, err := rules.Apply(set, ops)
 	if err != nil {
 		return rules.Head{}, fmt.Errorf("proposal %s no longer fits the rules in force: %w", p.ID, err)
@@ -83,20 +89,19 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 	return published, err
 }
 
-// approvedOps copies the operations with the approver's name on their rules.
-func approvedOps(ops []rules.Operation, a Approval) []rules.Operation {
-	out := make([]rules.Operation, len(ops))
-	for i, op := range ops {
-		out[i] = op
-		if op.Rule == nil {
+// AsApproved copies the operations with their rules as approval makes them: active,
+// then as adjust changes them. A nil adjust changes nothing.
+func AsApproved(ops []rules.Operation, adjust func(*rules.Rule)) []rules.Operation {
+	out := slices.Clone(ops)
+	for i := range out {
+		if out[i].Rule == nil {
 			continue
 		}
-		r := op.Rule.Clone()
-		r.ApprovedBy, r.State = a.Actor, rules.Active
-		if a.Adjust != nil {
-			a.Adjust(r)
+		out[i].Rule = out[i].Rule.Clone()
+		out[i].Rule.State = rules.Active
+		if adjust != nil {
+			adjust(out[i].Rule)
 		}
-		out[i].Rule = r
 	}
 	return out
 }
