@@ -125,6 +125,43 @@ func TestFact_FormsAndPages(t *testing.T) {
 	has(t, b.page(c, "/inbox?app=shop"), `<a href="https://shop.example/gifts" rel="noreferrer noopener">`, "Holds until "+last)
 }
 
+// A refused form keeps all that it held; a refused button of a card has no words that
+// could stand in place of the rule's.
+func TestPages_RefusedFormsKeepWhatTheyHeld(t *testing.T) {
+	b := start(t, func(o *Options) { o.Apps = []App{{Name: "shop"}} })
+	b.traffic()
+	p := b.proposal("Be kind.", "somebody wants to return something", []string{"how do I return a jacket"}, func(p *store.Proposal) {
+		p.Rule().Scope.Hard = rules.Hard{User: "u_1", Steps: []string{"st_answer00"}}
+	})
+	c := b.browser(Approver)
+	form := func(more ...string) url.Values {
+		v := url.Values{"app": {"shop"}, "back": {"/inbox?app=shop"}, "digest": {p.Digest()}}
+		for _, name := range more {
+			v.Set(name, "1")
+		}
+		return v
+	}
+	edit := form("always", "everywhere", "everybody")
+	edit.Set("action", "Tell people that gifts are free.")
+	b.post(c, "/proposals/"+p.ID+"/edit", edit)
+	has(t, b.page(c, "/inbox?app=shop"), `name="always" value="1" checked`, `name="everywhere" value="1" checked`, `name="everybody" value="1" checked`)
+
+	stale := form("widen")
+	stale.Set("digest", "older")
+	b.post(c, "/proposals/"+p.ID+"/edit", stale)
+	page := b.page(c, "/inbox?app=shop")
+	has(t, page, "look at it again", ">somebody wants to return something</textarea>", ">Be kind.</textarea>")
+	if strings.Contains(page, `data-keep="edit" open`) {
+		t.Error("a button opened the editor")
+	}
+
+	rule := form()
+	rule.Set("action", "Tell people that gifts are free.")
+	rule.Set("holdout", "25")
+	b.post(c, "/rules", rule)
+	has(t, b.page(c, "/rules?app=shop"), `step="any" value="25"`)
+}
+
 // A rule whose time is over is in scope of nothing, shows as such, and comes back
 // when somebody renews it.
 func TestFact_RunsOutAndIsRenewed(t *testing.T) {

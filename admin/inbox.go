@@ -119,7 +119,9 @@ var kindNames = map[rules.Kind]string{
 func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) card {
 	k := card{Proposal: p, Rule: p.Rule(), Digest: p.Digest(), Share: p.Touch.Share(), Back: back,
 		Decides: c.who.Role.May(Approver) && (p.State == store.Open || p.State == store.Snoozed)}
-	k.Kept = c.sess.kept("/proposals/" + p.ID + "/edit")
+	if form := c.sess.kept("/proposals/" + p.ID + "/edit"); form.Has("action") { // else it was a button's
+		k.Kept = form
+	}
 	k.CanAsk = a.opt.Ask != nil && k.Decides && k.Rule != nil && len(p.Touch.Inside) > 0
 	for _, op := range p.Ops {
 		if k.Kind == "" {
