@@ -22,12 +22,22 @@ const maxFindingExamples = 20
 
 // resolve closes a finding; the learner opens it again when it comes back.
 func (a *Admin) resolve(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
+	return a.moveFinding(ctx, app, id, findingResolved, store.Audit{Actor: who.Name, Action: "resolve", Reason: reason})
+}
+
+// reopen takes a resolution back.
+func (a *Admin) reopen(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
+	return a.moveFinding(ctx, app, id, findingOpen, store.Audit{Actor: who.Name, Action: "reopen", Reason: reason})
+}
+
+// moveFinding brings a finding into a state that it is not in.
+func (a *Admin) moveFinding(ctx context.Context, app, id, state string, audit store.Audit) (*store.Finding, error) {
 	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
-		if f.State == findingResolved {
-			return store.Audit{}, conflict("resolved", "the finding is resolved already")
+		if f.State == state {
+			return audit, conflict(state, "the finding is "+state+" already")
 		}
-		f.State = findingResolved
-		return store.Audit{Actor: who.Name, Action: "resolve", Reason: reason}, nil
+		f.State = state
+		return audit, nil
 	})
 }
 
@@ -63,17 +73,6 @@ func (a *Admin) assign(ctx context.Context, who person, app, id, owner string) (
 	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
 		f.Owner = owner
 		return store.Audit{Actor: who.Name, Action: "assign", Reason: owner}, nil
-	})
-}
-
-// reopen takes a resolution back.
-func (a *Admin) reopen(ctx context.Context, who person, app, id, reason string) (*store.Finding, error) {
-	return a.changeFinding(ctx, app, id, func(f *store.Finding) (store.Audit, error) {
-		if f.State == findingOpen {
-			return store.Audit{}, conflict("open", "the finding is open already")
-		}
-		f.State = findingOpen
-		return store.Audit{Actor: who.Name, Action: "reopen", Reason: reason}, nil
 	})
 }
 
