@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -57,31 +58,24 @@ func (a *Admin) pageInbox(c *call) error {
 	}
 	ctx := c.r.Context()
 	var in inboxPage
-	open, err := a.cards(c, app, store.Open)
+	waiting, later, err := a.ranked(ctx, app)
 	if err != nil {
 		return err
 	}
-	snoozed, err := a.cards(c, app, store.Snoozed)
-	if err != nil {
-		return err
-	}
-	for _, k := range snoozed {
-		if k.Until.After(time.Now()) {
-			in.Later = append(in.Later, k)
-		} else {
-			open = append(open, k)
-		}
-	}
-	slices.SortStableFunc(open, func(x, y card) int { return cmp.Compare(y.Mended(), x.Mended()) })
-	in.Cards, in.More = open[:min(openCards, len(open))], open[min(openCards, len(open)):]
-	in.Folded = len(in.More)
-	in.More = in.More[:min(foldedCards, len(in.More))]
-	in.Later = in.Later[:min(foldedCards, len(in.Later))]
+	best, more := waiting[:min(openCards, len(waiting))], waiting[min(openCards, len(waiting)):]
+	in.Folded = len(more)
 	_, set, err := store.Current(ctx, a.store, app)
 	if err != nil {
 		return err
 	}
-	proposals, inForce := matesOf(open, set)
+	cards := func(ps []*store.Proposal) (out []card) {
+		for _, p := range ps {
+			out = append(out, a.card(c, p, set, "/inbox?app="+app))
+		}
+		return out
+	}
+	in.Cards, in.More, in.Later = cards(best), cards(more[:min(foldedCards, len(more))]), cards(later[:min(foldedCards, len(later))])
+	proposals, inForce := matesOf(waiting, set)
 	for i := range in.Cards { // each has the whole choice: the page of a folded one has it
 		in.Cards[i].offer(proposals, inForce)
 	}
@@ -94,20 +88,28 @@ func (a *Admin) pageInbox(c *call) error {
 	return c.show("inbox", "Inbox", "inbox", app, in)
 }
 
-func (a *Admin) cards(c *call, app string, state store.ProposalState) ([]card, error) {
-	ps, _, err := a.store.Proposals(c.r.Context(), store.ProposalFilter{App: app, State: state, Limit: store.MaxPage})
-	if err != nil {
-		return nil, err
+// ranked are the proposals that wait for a person, the best first, and those that are
+// snoozed still.
+func (a *Admin) ranked(ctx context.Context, app string) (waiting, later []*store.Proposal, err error) {
+	if waiting, err = a.proposals(ctx, app, store.Open); err != nil {
+		return nil, nil, err
 	}
-	_, set, err := store.Current(c.r.Context(), a.store, app)
-	if err != nil {
-		return nil, err
+	snoozed, err := a.proposals(ctx, app, store.Snoozed)
+	for _, p := range snoozed {
+		if p.Until.After(time.Now()) {
+			later = append(later, p)
+		} else {
+			waiting = append(waiting, p)
+		}
 	}
-	var out []card
-	for _, p := range ps {
-		out = append(out, a.card(c, p, set, "/inbox?app="+app))
-	}
-	return out, nil
+	slices.SortStableFunc(waiting, func(x, y *store.Proposal) int { return cmp.Compare(y.Mended(), x.Mended()) })
+	return waiting, later, err
+}
+
+// proposals are the newest MaxPage in a state.
+func (a *Admin) proposals(ctx context.Context, app string, state store.ProposalState) ([]*store.Proposal, error) {
+	ps, _, err := a.store.Proposals(ctx, store.ProposalFilter{App: app, State: state, Limit: store.MaxPage})
+	return ps, err
 }
 
 var kindNames = map[rules.Kind]string{
@@ -146,9 +148,12 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 	return k
 }
 
-// offer lists what the card's proposal can be merged with.
+// merges says whether the person may merge the card's proposal with another.
+func (k *card) merges() bool { return k.Decides && forNewRule(k.Proposal) }
+
+// offer lists what the card's proposal can be merged with, if it can.
 func (k *card) offer(proposals, inForce []mate) {
-	if !k.Decides || !forNewRule(k.Proposal) {
+	if !k.merges() {
 		return
 	}
 	for _, m := range slices.Concat(proposals, inForce) {
@@ -199,11 +204,13 @@ func (a *Admin) showProposal(c *call, app string, answers []compared) error {
 	}
 	k := a.card(c, p, set, "/proposals/"+p.ID+"?app="+app)
 	k.Compared = answers
-	open, err := a.cards(c, app, store.Open)
-	if err != nil {
-		return err
+	if k.merges() {
+		open, err := a.proposals(c.r.Context(), app, store.Open)
+		if err != nil {
+			return err
+		}
+		k.offer(matesOf(open, set))
 	}
-	k.offer(matesOf(open, set))
 	history, _, err := a.store.Audits(c.r.Context(), store.AuditFilter{App: app, Target: p.ID, Limit: 100})
 	if err != nil {
 		return err

@@ -201,10 +201,10 @@ type mate struct{ ID, Text string }
 const maxMates = 100
 
 // matesOf are the proposals for new rules, in their order, and the rules in force.
-func matesOf(open []card, set *rules.Set) (proposals, inForce []mate) {
-	for _, k := range open {
-		if forNewRule(k.Proposal) && len(proposals) < maxMates {
-			proposals = append(proposals, mate{k.ID, k.Rule.Text()})
+func matesOf(open []*store.Proposal, set *rules.Set) (proposals, inForce []mate) {
+	for _, p := range open {
+		if forNewRule(p) && len(proposals) < maxMates {
+			proposals = append(proposals, mate{p.ID, p.Rule().Text()})
 		}
 	}
 	for i := range set.Rules {

@@ -357,13 +357,16 @@ func (a *Admin) pageRouting(c *call) error {
 	if in.routing, err = a.routingOf(c.r.Context(), app); err != nil {
 		return err
 	}
-	open, err := a.cards(c, app, store.Open)
+	open, err := a.proposals(c.r.Context(), app, store.Open)
 	if err != nil {
 		return err
 	}
-	for _, k := range open {
-		if k.Policy != nil {
-			k.Back = "/routing?app=" + url.QueryEscape(app)
+	_, set, err := store.Current(c.r.Context(), a.store, app)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if k := a.card(c, p, set, "/routing?app="+url.QueryEscape(app)); k.Policy != nil {
 			in.Cards = append(in.Cards, k)
 		}
 	}
