@@ -42,6 +42,7 @@ func TestAPI_Mistakes(t *testing.T) {
 		{"GET", "exchanges/none?app=shop", nil, 404, "not_found", "no such thing"},
 		{"GET", "proposals?app=shop&state=new", nil, 400, "invalid", "snoozed"},
 		{"GET", "proposal?app=shop", nil, 404, "unknown_path", "/api/v1/proposals"},
+		{"GET", "replays?app=shop", nil, 404, "unknown_path", "the nearest is /api/v1/replay"},
 		{"DELETE", "rules/none?app=shop", nil, 404, "unknown_path", "rules"},
 		{"POST", "rules?app=shop", map[string]any{"acton": "x"}, 400, "invalid", `the nearest is "action"`},
 		{"POST", "rules?app=shop", map[string]any{"action": 3}, 400, "invalid", "want string"},

@@ -17,64 +17,77 @@ type route struct {
 
 // routes is everything that admin serves; the auth test walks it.
 func (a *Admin) routes() []route {
-	get := func(path string, least Role, h func(*call) (any, error)) route {
-		return route{pattern: "GET /api/v1/" + path, least: least, api: h}
+	out := slices.Concat(a.apiRoutes(), a.pageRoutes())
+	if a.opt.Metrics != nil {
+		out = append(out, route{pattern: "GET /metrics", least: Viewer, plain: a.opt.Metrics})
 	}
-	post := func(path string, least Role, h func(*call) (any, error)) route {
-		return route{pattern: "POST /api/v1/" + path, least: least, api: h}
+	return out
+}
+
+// apiRoutes are for programs.
+func (a *Admin) apiRoutes() []route {
+	at := func(method, path string, least Role, h func(*call) (any, error)) route {
+		return route{pattern: method + " /api/v1/" + path, least: least, api: h}
 	}
-	view := func(path string, h func(*call) error) route {
-		return route{pattern: "GET " + path, least: Viewer, page: h}
-	}
-	do := func(path string, least Role, h func(*call) error) route {
-		return route{pattern: "POST " + path, least: least, page: h}
-	}
-	out := []route{
-		get("exchanges", Viewer, a.apiExchanges),
-		get("exchanges/{id}", Viewer, a.apiExchange),
-		get("why/{id}", Viewer, a.apiWhy),
-		get("feedback", Viewer, a.apiFeedback),
-		get("feedback/{id}", Viewer, a.apiFeedbackOne),
+	get := func(path string, h func(*call) (any, error)) route { return at("GET", path, Viewer, h) }
+	post := func(path string, least Role, h func(*call) (any, error)) route { return at("POST", path, least, h) }
+	return []route{
+		get("exchanges", a.apiExchanges),
+		get("exchanges/{id}", a.apiExchange),
+		get("why/{id}", a.apiWhy),
+		get("feedback", a.apiFeedback),
+		get("feedback/{id}", a.apiFeedbackOne),
 		post("feedback/{id}/retract", Approver, a.apiRetract),
 		post("feedback/{id}/try-again", Approver, a.apiTryAgain),
-		get("findings", Viewer, a.apiFindings),
-		get("findings/{id}", Viewer, a.apiFinding),
+		get("findings", a.apiFindings),
+		get("findings/{id}", a.apiFinding),
 		post("findings/{id}/resolve", Approver, a.apiResolve),
 		post("findings/{id}/reopen", Approver, a.apiReopen),
 		post("findings/{id}/assign", Approver, a.apiAssign),
 		post("findings/{id}/propose", Approver, a.apiPropose),
-		get("proposals", Viewer, a.apiProposals),
-		get("proposals/{id}", Viewer, a.apiProposal),
+		get("proposals", a.apiProposals),
+		get("proposals/{id}", a.apiProposal),
 		post("proposals/{id}", Approver, a.apiEdit),
-		{pattern: "PATCH /api/v1/proposals/{id}", least: Approver, api: a.apiEdit},
+		at("PATCH", "proposals/{id}", Approver, a.apiEdit),
 		post("proposals/{id}/approve", Approver, a.apiApprove),
 		post("proposals/{id}/reject", Approver, a.apiReject),
 		post("proposals/{id}/snooze", Approver, a.apiSnooze),
 		post("proposals/{id}/merge", Approver, a.apiMerge),
 		post("proposals/{id}/ticks", Approver, a.apiTick),
 		post("proposals/{id}/compare", Approver, a.apiCompare),
-		get("replay", Viewer, a.apiReplay),
-		get("rules", Viewer, a.apiRules),
-		get("rules/{id}", Viewer, a.apiRule),
-		get("rules/{id}/effect", Viewer, a.apiEffect),
+		get("replay", a.apiReplay),
+		get("rules", a.apiRules),
+		get("rules/{id}", a.apiRule),
+		get("rules/{id}/effect", a.apiEffect),
 		post("rules", Approver, a.apiAddRule),
-		{pattern: "PATCH /api/v1/rules/{id}", least: Approver, api: a.apiTune},
+		at("PATCH", "rules/{id}", Approver, a.apiTune),
 		post("rules/{id}/retire", Approver, a.apiRetire),
 		post("rules/{id}/pause", Approver, a.apiPause),
 		post("rules/{id}/resume", Approver, a.apiResume),
-		get("routing", Viewer, a.apiRouting),
+		get("routing", a.apiRouting),
 		post("routing", Owner, a.apiRoute),
-		get("rulesets", Viewer, a.apiRulesets),
-		get("rulesets/{hash}", Viewer, a.apiRuleset),
+		get("rulesets", a.apiRulesets),
+		get("rulesets/{hash}", a.apiRuleset),
 		post("rulesets/{hash}/activate", Owner, a.apiActivate),
-		get("audit", Viewer, a.apiAudit),
-		get("audit/verify", Viewer, a.apiVerify),
-		get("stats", Viewer, a.apiStats),
-		get("apps", Viewer, a.apiApps),
+		get("audit", a.apiAudit),
+		get("audit/verify", a.apiVerify),
+		get("stats", a.apiStats),
+		get("apps", a.apiApps),
 		post("backup", Owner, a.apiBackup),
 		post("erase", Owner, a.apiErase),
 		{pattern: "/api/", least: public, api: a.apiUnknown},
+	}
+}
 
+// pageRoutes are for people: pages, the forms on them, and what they load.
+func (a *Admin) pageRoutes() []route {
+	view := func(path string, h func(*call) error) route {
+		return route{pattern: "GET " + path, least: Viewer, page: h}
+	}
+	do := func(path string, least Role, h func(*call) error) route {
+		return route{pattern: "POST " + path, least: least, page: h}
+	}
+	return []route{
 		{pattern: "GET /login", least: public, page: a.pageLogin},
 		{pattern: "POST /login", least: public, page: a.doLogin},
 		{pattern: "POST /logout", least: public, page: a.doLogout},
@@ -114,10 +127,6 @@ func (a *Admin) routes() []route {
 		{pattern: "GET /assets/{file}", least: public, plain: a.assets},
 		{pattern: "/", least: public, page: a.pageUnknown},
 	}
-	if a.opt.Metrics != nil {
-		out = append(out, route{pattern: "GET /metrics", least: Viewer, plain: a.opt.Metrics})
-	}
-	return out
 }
 
 // serve makes a route a handler that lets only the right people through. The API
@@ -177,7 +186,13 @@ func (a *Admin) noted(r *http.Request, err error) *Error {
 }
 
 func (a *Admin) apiUnknown(c *call) (any, error) {
-	paths := []string{"exchanges", "feedback", "findings", "proposals", "rules", "routing", "rulesets", "audit", "stats", "why", "apps", "backup", "erase"}
+	var paths []string
+	for _, rt := range a.apiRoutes() {
+		_, path, _ := strings.Cut(rt.pattern, "/api/v1/")
+		if first, _, _ := strings.Cut(path, "/"); first != "" && !slices.Contains(paths, first) {
+			paths = append(paths, first)
+		}
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/api/v1/"), "/")
 	message := "there is no " + c.r.Method + " " + clip(c.r.URL.Path, 100)
 	if slices.Contains(paths, first) {
