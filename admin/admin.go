@@ -13,7 +13,9 @@
 //
 // Approving binds what was shown: the API wants the proposal's `digest` (or, for
 // people at a command line, its `version`), the UI sends the digest of the card.
-// If the operations changed in between, the answer is 409 with code "stale".
+// If the operations changed in between, the answer is 409 with code "stale". Where
+// it also says the `share` of requests that the person was shown, as the UI does, and
+// the rule would by now touch much more or less, the answer is 409 with code "share".
 //
 // Pages keep these handles for scripts and browser tests:
 //
@@ -29,11 +31,16 @@
 //	  select[name=with], button[name=merge]       make it one with another
 //	  button[name=supersede]                      let it replace the rule that it contradicts
 //	  button[name=compare], [data-compared]       answers side by side
+//	  [data-stale], [data-fact], [data-wordings]  measured with older statistics; its source; said otherwise
 //	[data-finding="ID"]                           button[name=resolve|propose|assign|reopen], textarea[name=action]
 //	[data-rule="ID"]                              row of /rules; [data-state]; button[name=pause|resume|retire]
-//	[data-exchange="ID"], [data-feedback="ID"]    rows and pages
+//	[data-ranout]                                 rules whose time is over, on /inbox, /rules and /rules/ID
+//	[data-exchange="ID"], [data-feedback="ID"]    rows and pages; button[name=retract|again]
 //	details.tune button[name=tune]                /rules/ID: holdout and ramp
+//	form.renew button[name=renew]                 /rules/ID: until when a rule that ran out holds again
 //	[data-epoch="N"] button[name=activate]        /rulesets: roll back; /rulesets/HASH says what it changes
+//	[data-replay="SHARE"]                         /rulesets/HASH: of the requests, those that would get other rules
+//	[data-mode]                                   the app only observes its rules, or has them off
 //	#flash                                        what the last action did
 //	[data-live]                                   regions that refresh when the store changes
 package admin

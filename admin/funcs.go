@@ -32,7 +32,6 @@ var pageFuncs = template.FuncMap{
 	"when":     when,
 	"ms":       ms,
 	"dict":     dict,
-	"lower":    strings.ToLower,
 	"yes":      func(p *bool) bool { return p != nil && *p },
 	"ratio":    func(x, total float64) float64 { return x / math.Max(1e-12, total) },
 	"total":    totalWeight,
