@@ -81,8 +81,8 @@ const (
 // more or less of the traffic than the person was shown, and puts the new figures on
 // its card.
 func (a *Admin) touchesAsShown(ctx context.Context, p *store.Proposal, shown float64) error {
-	if p.Rule() == nil {
-		return nil
+	if p.Rule() == nil || resumes(p) {
+		return nil // nobody was shown a share
 	}
 	was, title := p.Touch, p.Title
 	if err := a.remeasure(ctx, p); err != nil {

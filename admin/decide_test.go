@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -210,5 +211,27 @@ func TestDecide_ReplaceInsteadOfSplit(t *testing.T) {
 	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": got.Digest}, nil)
 	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].ID != p.Rule().ID {
 		t.Errorf("in force: %+v", set.Rules)
+	}
+}
+
+// A paused rule's card shows no share, so bringing it back is bound to none.
+func TestDecide_BringsBackAtOnce(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	back := b.inForce().Rules[0].Clone()
+	b.ok(Approver, "POST", "rules/"+back.ID+"/pause", nil, nil)
+	back.Version++
+	p := b.proposal(back.Action, back.Scope.AppliesWhen, back.Scope.Examples, func(p *store.Proposal) {
+		p.Ops, p.Touch, p.Reason = []rules.Operation{{Kind: rules.Resume, Rule: back}}, store.Touch{}, "it harms" // as the learner does
+	})
+	c := b.browser(Approver)
+	page := b.page(c, "/proposals/"+p.ID)
+	has(t, page, "Bring it back")
+	if strings.Contains(page, "data-share") {
+		t.Error("the card shows a share")
+	}
+	b.post(c, "/proposals/"+p.ID+"/approve", url.Values{"app": {"shop"}, "digest": {p.Digest()}, "share": {"0"}})
+	if got := b.fetch(p.ID); got.State != store.Approved || len(b.inForce().Rules) != 1 {
+		t.Errorf("the proposal is %s, in force: %+v", got.State, b.inForce().Rules)
 	}
 }

@@ -164,7 +164,9 @@ func (k *card) offer(proposals, inForce []mate) {
 }
 
 // Resumes says whether approving brings back a rule that was paused.
-func (k card) Resumes() bool { return k.Rule != nil && len(k.Ops) > 0 && k.Ops[0].Kind == rules.Resume }
+func (k card) Resumes() bool { return resumes(k.Proposal) }
+
+func resumes(p *store.Proposal) bool { return len(p.Ops) > 0 && p.Ops[0].Kind == rules.Resume }
 
 // unlikeFirst puts samples that differ by more than numbers before those that only
 // repeat another, so that the few that show at first tell the most.
