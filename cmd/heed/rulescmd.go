@@ -232,7 +232,7 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 	}
 	there := map[string]bool{}
 	err = each(e.ctx, c, "rules", appQuery(parent.Rules.App), func(r rules.Rule) error {
-		there[r.Text()] = r.State == rules.Active || r.State == rules.Canary
+		there[r.Text()] = there[r.Text()] || r.State == rules.Active || r.State == rules.Canary
 		return nil
 	})
 	if err != nil {

@@ -45,6 +45,7 @@ func TestRules_FactsByCommandLine(t *testing.T) {
 	}
 	write(exported)
 	run(0, "added:", "apply", file)
+	run(0, "in force already:", "apply", file) // although one that reads the same is retired
 	var all page[rules.Rule]
 	if err := p.api().call(context.Background(), http.MethodGet, "rules", appQuery("shop"), nil, &all); err != nil {
 		t.Fatal(err)
