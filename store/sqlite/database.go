@@ -34,21 +34,21 @@ type database struct {
 
 // openDatabase opens the file and brings its schema forward.
 func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*database, error) {
-	var pragmas []string
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	if st, err := os.Stat(path); err != nil || st.Size() == 0 { // these would write to a file that is there
-		pragmas = append(pragmas, fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)")
+	var layout []string // of a new file; a connection that sets it later waits for the writer
+	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
+		layout = append(layout, fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)")
 	}
-	pragmas = append(pragmas,
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+sc.synchronous+")",
+	pragmas := []string{
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
 		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
-		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete("+sc.secureDelete+")")
+		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete(" + sc.secureDelete + ")"}
 	if opt.MaxBytes > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(16, opt.MaxBytes/sc.pageBytes)))
 	}
-	write, err := connect(path, "immediate", pragmas, 1)
+	write, err := connect(path, "immediate", append(layout, pragmas...), 1)
 	if err != nil {
 		return nil, err
 	}
