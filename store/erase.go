@@ -98,7 +98,9 @@ func (e *Erasure) Blank(f *Feedback) bool {
 	if l == nil || l.Query == "" && l.Answer == "" && l.Unit == "" {
 		return false
 	}
-	e.Touched = append(e.Touched, f.ID)
+	if !slices.Contains(e.Touched, f.ID) {
+		e.Touched = append(e.Touched, f.ID)
+	}
 	l.Query, l.Answer, l.Unit = "", "", ""
 	return true
 }

@@ -99,11 +99,11 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err := s.unlead(ctx, app); err != nil {
 		return e.Erased, err
 	}
-	lost, err := s.lostSamples(ctx, app)
-	if err != nil {
+	// Once more, for what was learned while the log still had it.
+	if e.Lost, err = s.lostSamples(ctx, app); err != nil {
 		return e.Erased, err
 	}
-	if err := s.cleanLearned(ctx, app, &store.Erasure{Lost: lost}); err != nil {
+	if err := s.eraseSaid(ctx, app, e); err != nil {
 		return e.Erased, err
 	}
 	if _, err := s.noteErased(ctx, app, user, &at); err != nil {

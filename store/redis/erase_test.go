@@ -179,6 +179,58 @@ func TestStore_EraseUser_Again(t *testing.T) {
 	}
 }
 
+// meanwhile does something once, before a script runs for the first time.
+type meanwhile struct {
+	sha  string
+	once sync.Once
+	do   func()
+}
+
+func (m *meanwhile) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (m *meanwhile) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (m *meanwhile) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); len(args) > 1 && args[1] == m.sha {
+			m.once.Do(m.do)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// Who learns while the log is still being erased may write of what is there: it is
+// erased too.
+func TestStore_EraseUser_LearnsMeanwhile(t *testing.T) {
+	srv := startServer(t)
+	opt := srv.options(t)
+	s := open(t, opt)
+	xs := traffic("shop", 1)
+	xs[0].Facts.User, xs[0].Query = ann, word
+	if err := s.WriteExchanges(t.Context(), xs); err != nil {
+		t.Fatal(err)
+	}
+	others, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", ExchangeID: xs[0].ID, User: ben, Source: "api", Comment: "no"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client.AddHook(&meanwhile{sha: rechunkScript.Hash(), do: func() {
+		if err := s.Commit(t.Context(), storetest.LearnsMeanwhile(storetest.Lead(t, s, "shop", "w"), xs[0], others)); err != nil {
+			t.Error(err)
+		}
+	}})
+	e, err := s.EraseUser(t.Context(), "shop", ann, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.LearnedIsGone(t, s, e, others)
+	if left := s.holds(t, word, opt.Dir); len(left) > 0 {
+		t.Errorf("left in %v", left)
+	}
+}
+
 // word is what ann said, and nobody else.
 const word, ann, ben = "xylophone-4711", "ann", "ben"
 

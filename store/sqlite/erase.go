@@ -57,12 +57,8 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err != nil {
 		return store.Erased{}, err
 	}
-	e := erasure{app: app}
-	err = s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e.Erasure = store.Erasure{User: user, Gone: gone, Again: slices.Clone(again), Erased: store.Erased{Exchanges: len(gone)}}
-		return e.fromMain(ctx, w)
-	})
-	if err != nil {
+	e := erasure{app: app, Erasure: store.Erasure{User: user, Gone: gone, Again: again, Erased: store.Erased{Exchanges: len(gone)}}}
+	if err := s.eraseMain(ctx, &e); err != nil {
 		return store.Erased{}, err
 	}
 	if err := s.eraseChunks(ctx, user, chunks); err != nil {
@@ -71,7 +67,11 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	if err := s.unlead(ctx, app); err != nil {
 		return e.Erased, err
 	}
-	if err := s.dropLost(ctx, app); err != nil {
+	// Once more, for what was learned while the log still had it.
+	if e.Lost, err = s.lostSamples(ctx, app); err != nil {
+		return e.Erased, err
+	}
+	if err := s.eraseMain(ctx, &e); err != nil {
 		return e.Erased, err
 	}
 	// Pages that merging freed earlier, and the write-ahead logs, may still hold
@@ -82,16 +82,13 @@ func (s *Store) EraseUser(ctx context.Context, app, user string, again []string)
 	return e.Erased, s.checkpoint(ctx)
 }
 
-// dropLost takes samples out of proposals whose exchanges are gone: a learner that
-// had read a person's exchanges before they were erased may have shown them meanwhile.
-func (s *Store) dropLost(ctx context.Context, app string) error {
-	lost, err := s.lostSamples(ctx, app)
-	if err != nil || len(lost) == 0 {
-		return err
-	}
+// eraseMain takes what is erased out of heed.db, in one change.
+func (s *Store) eraseMain(ctx context.Context, e *erasure) error {
+	before := e.Erasure
 	return s.main.change(ctx, counted, func(ctx context.Context, w *writer) error {
-		e := erasure{app: app, Erasure: store.Erasure{Lost: lost}}
-		return e.cleanProposals(ctx, w)
+		e.Erasure = before // a group that fails is tried again, each change by itself
+		e.Feedback, e.Touched, e.Again = slices.Clone(before.Feedback), slices.Clone(before.Touched), slices.Clone(before.Again)
+		return e.fromMain(ctx, w)
 	})
 }
 

@@ -81,6 +81,56 @@ func TestStore_EraseUser_Again(t *testing.T) {
 	}
 }
 
+// Who learns while the log is still being erased may write of what is there: it is
+// erased too.
+func TestStore_EraseUser_LearnsMeanwhile(t *testing.T) {
+	const word = "unforgettable-zq82"
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	ann := benchExchange(1)
+	ann.Facts.User, ann.Query = "ann-hash", word
+	if err := s.WriteExchanges(t.Context(), []*store.Exchange{ann}); err != nil {
+		t.Fatal(err)
+	}
+	say := func(user string) *store.Feedback {
+		f, _, err := s.AddFeedback(t.Context(), &store.Feedback{App: "shop", ExchangeID: ann.ID, User: user, Comment: "no"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	own, others := say("ann-hash"), say("ben-hash")
+	busy, free := make(chan bool), make(chan bool)
+	erased := make(chan error, 1)
+	var e store.Erased
+	go func() { // ends with free
+		erased <- s.log.change(t.Context(), quiet, func(context.Context, *writer) error { close(busy); <-free; return nil })
+	}()
+	<-busy
+	go func() { // ends with free
+		var err error
+		e, err = s.EraseUser(t.Context(), "shop", "ann-hash", nil)
+		erased <- err
+	}()
+	for { // nothing tells that heed.db is done and the log is not
+		if _, err := s.FeedbackByID(t.Context(), "shop", own.ID); errors.Is(err, store.ErrNotFound) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := s.Commit(t.Context(), storetest.LearnsMeanwhile(storetest.Lead(t, s, "shop", "w"), ann, others)); err != nil {
+		t.Error(err)
+	}
+	close(free)
+	if err := errors.Join(<-erased, <-erased); err != nil {
+		t.Fatal(err)
+	}
+	storetest.LearnedIsGone(t, s, e, others)
+	if left := inFiles(t, dir, word); len(left) > 0 {
+		t.Errorf("left in %v", left)
+	}
+}
+
 // inFiles lists places in the files of the folder that hold the text.
 func inFiles(t testing.TB, dir, text string) (found []string) {
 	t.Helper()

@@ -175,3 +175,32 @@ func erasedIsGone(t *testing.T, s Erasing, own, others *store.Feedback) {
 		t.Errorf("the emptied trail breaks at %d, %v", n, err)
 	}
 }
+
+// LearnsMeanwhile is what a learner makes of another person's record on an exchange
+// that is being erased.
+func LearnsMeanwhile(l store.Lease, x *store.Exchange, others *store.Feedback) store.Changes {
+	r := rule("shop", "", 1)
+	r.Sources, r.Scope.Examples = []string{others.ID}, []string{x.Query}
+	return store.Changes{App: "shop", Lease: l,
+		Handled: []store.Handled{{Feedback: others.ID, Link: &store.Link{ExchangeID: x.ID, Query: x.Query}}},
+		Proposals: []*store.Proposal{{ID: "meanwhile", App: "shop", Version: 1, State: store.Open, Title: x.Query, Ops: []rules.Operation{{Kind: rules.Add, Rule: &r}},
+			Evidence: []store.Evidence{{Feedback: others.ID, User: others.User, Exchange: x.ID, Time: at(0)}}}}}
+}
+
+// LearnedIsGone checks that what LearnsMeanwhile made was erased, and that the other
+// person's record is to be derived from anew.
+func LearnedIsGone(t testing.TB, s store.Store, e store.Erased, others *store.Feedback) {
+	t.Helper()
+	if !slices.Contains(e.Touched, others.ID) {
+		t.Errorf("erased %+v, want record %s touched", e, others.ID)
+	}
+	p, err := s.Proposal(t.Context(), "shop", "meanwhile")
+	if err != nil || p.State != store.Expired || p.Title != "erased" || len(p.Ops)+len(p.Evidence) > 0 {
+		t.Errorf("the proposal shows %+v, %v", p, err)
+	}
+	f, err := s.FeedbackByID(t.Context(), "shop", others.ID)
+	if err != nil || f.Link == nil || f.Link.Query != "" {
+		t.Errorf("the other person's record: %+v, %v", f, err)
+	}
+	same(t, feedbackIDs(Pending(t, s, "shop", 10)), []string{others.ID})
+}
