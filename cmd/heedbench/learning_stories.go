@@ -118,7 +118,7 @@ func (w *world) drift(b *bench) error {
 		}
 		n := 0
 		for now := 0.0; now < 0.9*before && n < most; n++ {
-			if err := w.complain(&fresh, n); err != nil {
+			if err := w.miss(&fresh, n); err != nil {
 				return err
 			}
 			if err := w.decide(); err != nil {

@@ -231,19 +231,20 @@ func (w *world) comment(e *wish, n int) (comment, when string) {
 // misses what they expect.
 const lookFor = 20
 
-// record gives the i-th feedback: somebody asks training questions that a wish is
-// about, the wishes in turn, and says of the first answer that misses it what it
-// misses.
-func (w *world) record(i int) error {
-	e := &w.wishes[i%len(w.wishes)]
+// record gives the i-th feedback, on the wishes in turn.
+func (w *world) record(i int) error { return w.miss(&w.wishes[i%len(w.wishes)], i) }
+
+// miss is what person n does who has a wish: they ask training questions that it is
+// about, and say of the first answer that misses it what it misses.
+func (w *world) miss(e *wish, n int) error {
 	for try := 1; ; try++ {
 		query := w.question(e)
-		a, err := w.askAs(fmt.Sprint("person-", i), query)
+		a, err := w.askAs(fmt.Sprint("person-", n), query)
 		if err != nil {
 			return err
 		}
 		if !e.Met(a.text) {
-			return w.criticize(a, e, query, i)
+			return w.criticize(a, e, query, n)
 		}
 		if try == lookFor {
 			return w.post(a, saying{topic: w.label[query], query: query, wish: e, rating: 1}, "")
