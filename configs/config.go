@@ -55,6 +55,7 @@ type Admin struct {
 	Token    Secret       `yaml:"token"`  // shorthand for one token of role owner
 	Tokens   []AdminToken `yaml:"tokens"`
 	Insecure bool         `yaml:"insecure"` // listen beyond loopback without TLS in front
+	HTTPS    bool         `yaml:"https"`    // people reach it by https, through a proxy
 
 	FourEyes bool `yaml:"four_eyes"` // nobody approves words of their own
 }

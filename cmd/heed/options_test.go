@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -42,5 +44,30 @@ func TestGatewayOptions(t *testing.T) {
 	}
 	if got := o.Apps[0].QueryPath; got != "messages.-1.content.question" {
 		t.Errorf("got query path %q", got)
+	}
+}
+
+// Where people reach admin by https, browsers are told to stay there.
+func TestServe_AdminByHTTPS(t *testing.T) {
+	for _, https := range []bool{false, true} {
+		conf := config(t, t.TempDir(), "http://127.0.0.1:9", "")
+		b, err := os.ReadFile(conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(b), "admin: {", fmt.Sprintf("admin: {https: %v, ", https), 1)
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.Get(start(t, conf).admin + "/login")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := resp.Header.Get("Strict-Transport-Security") != ""; got != https {
+			t.Errorf("https %v: Strict-Transport-Security %v", https, got)
+		}
 	}
 }

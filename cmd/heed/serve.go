@@ -249,7 +249,7 @@ func (s *stack) startAdmin(registry *prometheus.Registry, roles role) error {
 	}
 	opt := admin.Options{
 		Store: s.store, Log: s.log, Version: version(), PublicGateway: s.conf.Gateway.PublicURL,
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), FourEyes: s.conf.Admin.FourEyes,
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), FourEyes: s.conf.Admin.FourEyes, TLS: s.conf.Admin.HTTPS,
 	}
 	if roles&gatewayRole != 0 {
 		opt.Ask = s.ask
