@@ -82,8 +82,6 @@ func evidenceOf(f *store.Feedback, link *store.Link) store.Evidence {
 	return e
 }
 
-func people(evidence []store.Evidence) int { return store.People(evidence) }
-
 // title is the proposal's one line for people.
 func title(kind rules.Kind, r *rules.Rule) string {
 	line := r.Text()

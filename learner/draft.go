@@ -160,7 +160,7 @@ func (l *Learner) proposeDraft(ctx context.Context, s *state, f *store.Finding, 
 	if slices.ContainsFunc(Conflicting(r, s.set, nil, "", s.stats), func(c store.Conflict) bool { return c.Rule != "" }) {
 		return "it contradicts a rule in force", nil
 	}
-	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: people(behind), Ops: []rules.Operation{{Kind: rules.Add, Rule: r}}}
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: store.People(behind), Ops: []rules.Operation{{Kind: rules.Add, Rule: r}}}
 	t, err := l.touch(ctx, s, p.Ops)
 	if err != nil {
 		return "", err
@@ -211,7 +211,7 @@ func sinceRejected(r *rules.Rule, behind []store.Evidence, s *state, rejected []
 		return behind
 	}
 	since := slices.DeleteFunc(behind, func(e store.Evidence) bool { return !e.Time.After(p.DecidedAt) })
-	if people(since) >= askAgain || len(since) >= askAgainUnknown {
+	if store.People(since) >= askAgain || len(since) >= askAgainUnknown {
 		return since
 	}
 	return nil

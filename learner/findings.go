@@ -43,7 +43,7 @@ func (s *state) complain(f *store.Feedback, link *store.Link, d Diagnosis) {
 		next.Count++
 		next.Complained(e.Time, 1)
 	}
-	next.People = max(next.People, people(next.Evidence)) // those no longer listed still count
+	next.People = max(next.People, store.People(next.Evidence)) // those no longer listed still count
 	next.Evidence = next.Evidence[:min(len(next.Evidence), newestFinding)]
 	s.file(&next)
 	s.handle(f, link, string(d.Kind), "filed as finding "+next.ID+": "+d.Reason)
@@ -194,7 +194,7 @@ func (s *state) forgetIn(feedback string) int {
 		next.Count = max(0, f.Count-1)
 		next.Complained(f.Evidence[i].Time, -1)
 		next.Asked = min(next.Asked, next.Count)
-		next.People = people(next.Evidence)
+		next.People = store.People(next.Evidence)
 		if next.Count == 0 {
 			next.State = "resolved"
 		}

@@ -170,7 +170,7 @@ func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *sto
 		return nil
 	}
 	cand.ID = rules.NewID()
-	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: people(behind),
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: behind, People: store.People(behind),
 		Ops: []rules.Operation{{Kind: rules.Add, Rule: cand}}}
 	if old == nil {
 		old = s.contradicted(cand)

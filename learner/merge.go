@@ -206,7 +206,7 @@ func MergeInto(p *store.Proposal, e store.Evidence, from *rules.Rule, known Freq
 	} else if len(next.Evidence) < maxEvidence && (e.User == "" || listed(next.Evidence, e.User) < perListed) {
 		next.Evidence = append(next.Evidence, e)
 	}
-	next.People = people(next.Evidence)
+	next.People = store.People(next.Evidence)
 	r := next.Rule()
 	if derived(r.Scope.AppliesWhen) && from.Scope.AppliesWhen != "" && !derived(from.Scope.AppliesWhen) {
 		r.Scope.AppliesWhen = from.Scope.AppliesWhen

@@ -114,7 +114,7 @@ func opposed(p *store.Proposal, open []*store.Proposal) int {
 			}
 		}
 	}
-	return people(against)
+	return store.People(against)
 }
 
 // keepMarks carries an admin's ticks over to the new samples.

@@ -74,7 +74,7 @@ func (l *Learner) withoutExample(ctx context.Context, s *state, r *rules.Rule, q
 	next := r.Clone()
 	next.Version++
 	next.Scope.Examples = slices.DeleteFunc(next.Scope.Examples, func(q string) bool { return q == query })
-	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: left, People: people(left), Ops: []rules.Operation{{Kind: rules.Revise, Rule: next}}}
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: left, People: store.People(left), Ops: []rules.Operation{{Kind: rules.Revise, Rule: next}}}
 	if err := l.finish(ctx, s, p); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (l *Learner) loseEvidence(ctx context.Context, s *state, p *store.Proposal,
 	next := cloneProposal(p)
 	lost := next.Evidence[i]
 	next.Evidence = slices.Delete(next.Evidence, i, i+1)
-	next.People = people(next.Evidence)
+	next.People = store.People(next.Evidence)
 	if len(next.Evidence) == 0 {
 		next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "no evidence is left: "+why
 		s.put(next)
@@ -174,7 +174,7 @@ func (l *Learner) rederive(ctx context.Context, s *state, r *rules.Rule, lost, w
 		}
 	}
 	support(next, left, keep, s.known)
-	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: left, People: people(left),
+	p := &store.Proposal{ID: store.NewID(), State: store.Open, Evidence: left, People: store.People(left),
 		Ops: []rules.Operation{{Kind: rules.Revise, Rule: next}}}
 	for _, o := range s.open { // one that is open for the rule starts from what was taken back
 		if len(o.Ops) > 0 && o.Ops[0].Kind == rules.Revise && o.Rule().ID == r.ID {

@@ -114,6 +114,6 @@ func (l *Learner) together(ctx context.Context, s *state, group []*rules.Rule) (
 	}
 	slices.SortFunc(p.Ops[0].IDs, strings.Compare)
 	p.Evidence = p.Evidence[:min(len(p.Evidence), maxEvidence)]
-	p.People = people(p.Evidence)
+	p.People = store.People(p.Evidence)
 	return p, nil
 }
