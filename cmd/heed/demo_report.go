@@ -34,36 +34,52 @@ func (p *script) showAnswers(before, after figures) {
 
 func indent(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n          ") }
 
-// showBytes sends a neighbouring question with a model name that no alias
-// changes and compares what the model received with what the client sent.
+// showBytes sends the first neighbouring question that gets no rule, and compares
+// what the model received with what the client sent. Those that get one, wrongly,
+// are counted in the table below.
 func (p *script) showBytes(ctx context.Context) error {
 	if p.model == nil {
 		fmt.Fprintln(p.out, "\n(With --upstream the bytes that arrive there cannot be seen from here.)")
 		return nil
 	}
-	q := p.near[0].Text
-	body, err := json.Marshal(map[string]any{"model": p.bare, "messages": []map[string]string{
-		{"role": "system", "content": p.scene.System}, {"role": "user", "content": q}}})
+	for _, q := range p.near {
+		sent, rules, err := p.send(ctx, q.Text)
+		if err != nil {
+			return err
+		}
+		if rules != "" {
+			continue
+		}
+		got := p.model.Requests()
+		fmt.Fprintf(p.out, "\nA neighbouring question that gets no rule, %q: the request that reached the model is %d bytes different.\n",
+			q.Text, different(sent, got[len(got)-1].Body))
+		return nil
+	}
+	fmt.Fprintln(p.out, "\nEvery neighbouring question gets a rule by now.")
+	return nil
+}
+
+// send asks with a model name that no alias changes. It returns the body that was
+// sent, and which rules the request got.
+func (p *script) send(ctx context.Context, question string) (body []byte, rules string, err error) {
+	body, err = json.Marshal(map[string]any{"model": p.bare, "messages": []map[string]string{
+		{"role": "system", "content": p.scene.System}, {"role": "user", "content": question}}})
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.stack.gatewayURL+"/v1/chat/completions", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+demoKey)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return err
-	}
-	got := p.model.Requests()
-	fmt.Fprintf(p.out, "\nA neighbouring question, %q: the request that reached the model is %d bytes different.\n", q, different(body, got[len(got)-1].Body))
-	return nil
+	_, err = io.Copy(io.Discard, resp.Body)
+	return body, resp.Header.Get("Heed-Rules"), err
 }
 
 // different counts the positions at which a and b differ, and their difference in
