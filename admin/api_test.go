@@ -412,6 +412,21 @@ func TestAPI_Supersede(t *testing.T) {
 	}
 }
 
+// A card shows each rule that approving it changes, also one that only gives up
+// requests to the new rule.
+func TestPage_CardShowsWhatItNarrows(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	old := b.inForce().Rule(b.anyRule()).Clone()
+	old.Version++
+	old.Scope.Counterexamples = append(old.Scope.Counterexamples, "where does my <gift> go back to")
+	p := b.proposal("Mention the gift desk.", "somebody returns a gift", []string{"where does my <gift> go back to"}, func(p *store.Proposal) {
+		p.Ops = append(p.Ops, rules.Operation{Kind: rules.Revise, Rule: old})
+	})
+	page := b.page(b.browser(Approver), "/proposals/"+p.ID)
+	has(t, page, "stays in force, but would no longer apply to", "where does my &lt;gift&gt; go back to", old.Action)
+}
+
 // Feedback that is taken back says so, and stands in the audit trail.
 func TestAPI_Retract(t *testing.T) {
 	b := start(t, nil)

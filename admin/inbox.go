@@ -29,6 +29,7 @@ type card struct {
 	Rule     *rules.Rule // nil for routing and retirement
 	Before   *rules.Rule // the version in force that Rule replaces
 	Gone     []string    // texts of the rules that it takes out of force
+	Narrowed []narrowed  // rules that stay in force and leave requests to this one
 	Policy   *rules.Policy
 	Kind     string
 	Digest   string
@@ -40,6 +41,12 @@ type card struct {
 	Compared []compared
 	Mates    []mate     // what it can be merged with
 	Kept     url.Values // the editor's fields, when they were refused just now
+}
+
+// narrowed is a rule that a proposal takes requests away from.
+type narrowed struct {
+	Text    string
+	Queries []string
 }
 
 type inboxPage struct {
@@ -125,9 +132,12 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		k.Kept = form
 	}
 	k.CanAsk = a.opt.Ask != nil && k.Decides && k.Rule != nil && len(p.Touch.Inside) > 0
-	for _, op := range p.Ops {
+	for i, op := range p.Ops {
 		if k.Kind == "" {
 			k.Kind = kindNames[op.Kind]
+		}
+		if i > 0 && op.Kind == rules.Revise {
+			k.Narrowed = append(k.Narrowed, narrows(op.Rule, set))
 		}
 		if op.Policy != nil {
 			k.Policy = op.Policy
@@ -146,6 +156,18 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		k.Stale = k.Decides && k.Touch.Of > 0 && k.Touch.Stats != set.Stats
 	}
 	return k
+}
+
+// narrows lists the requests that the revised rule gives up.
+func narrows(next *rules.Rule, set *rules.Set) narrowed {
+	n := narrowed{Text: next.Text()}
+	old := set.Rule(next.ID)
+	for _, q := range next.Scope.Counterexamples {
+		if old == nil || !slices.Contains(old.Scope.Counterexamples, q) {
+			n.Queries = append(n.Queries, q)
+		}
+	}
+	return n
 }
 
 // merges says whether the person may merge the card's proposal with another.
