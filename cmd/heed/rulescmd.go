@@ -117,6 +117,7 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	for _, ev := range p.Evidence {
 		fmt.Fprintf(e.out, "  %q\n", ev.Quote)
 	}
+	printChanges(e, &p)
 	if !cmd.Yes {
 		fmt.Fprint(e.out, "Put it in force? [y/N] ")
 		var answer string
@@ -139,6 +140,27 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	}
 	_, err = fmt.Fprintln(e.out, "approved")
 	return err
+}
+
+// printChanges says what a card warns of: unsafe words, contradictions, and what
+// else would change.
+func printChanges(e *env, p *store.Proposal) {
+	for _, problem := range p.Problems {
+		fmt.Fprintf(e.out, "unsafe: it %s\n", problem.Message)
+	}
+	for _, c := range p.Conflicts {
+		fmt.Fprintf(e.out, "contradicts %q: %s\n", c.Action, c.Reason)
+	}
+	for i, op := range p.Ops {
+		for _, id := range op.IDs {
+			if op.Kind != rules.Resume {
+				fmt.Fprintf(e.out, "takes out of force: %s\n", id)
+			}
+		}
+		if i > 0 && op.Kind == rules.Revise {
+			fmt.Fprintf(e.out, "narrows: %s  %s\n", op.Rule.ID, op.Rule.Text())
+		}
+	}
 }
 
 func people(n int) string {

@@ -68,3 +68,23 @@ func TestRules_FactsByCommandLine(t *testing.T) {
 		t.Errorf("a rule that ran out is still injected: %s", h.Get("Heed-Rules"))
 	}
 }
+
+// Approving by the command line shows what a card shows: what the rule contradicts
+// and what goes out of force for it.
+func TestRules_ApproveShowsConflicts(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	p := start(t, config(t, t.TempDir(), upstream, ""))
+	question := simulate.Questions("returns")[0]
+	rule := map[string]any{"action": "Always mention the free return label.", "applies_when": "somebody returns something", "examples": []string{question}}
+	var old rules.Rule
+	if err := p.api().call(t.Context(), http.MethodPost, "rules", appQuery("shop"), rule, &old); err != nil {
+		t.Fatal(err)
+	}
+	card := p.complainAbout(question, "Never mention the free return label.", false)
+	code, out := p.command("rules", "--app", "shop", "approve", "-y", card.ID)
+	for _, want := range []string{`contradicts "Always mention the free return label."`, "takes out of force: " + old.ID, "approved"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("approve: exit code %d, want 0 and %q:\n%s", code, want, out)
+		}
+	}
+}
