@@ -412,6 +412,19 @@ func TestAPI_Supersede(t *testing.T) {
 	}
 }
 
+// Who gave a better answer and no comment is not quoted with empty words.
+func TestPage_CardOfACorrection(t *testing.T) {
+	b := start(t, nil)
+	p := b.proposal("End with a question.", "somebody asks for a refund", nil, func(p *store.Proposal) {
+		p.Evidence[0].Quote, p.Evidence[0].Correction = "", "It takes five days. Anything else?"
+	})
+	page := b.page(b.browser(Approver), "/proposals/"+p.ID)
+	has(t, page, "should have said: “It takes five days. Anything else?”")
+	if strings.Contains(page, "“”") {
+		t.Error("the card quotes nothing")
+	}
+}
+
 // A card shows each rule that approving it changes, also one that only gives up
 // requests to the new rule.
 func TestPage_CardShowsWhatItNarrows(t *testing.T) {
