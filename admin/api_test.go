@@ -331,6 +331,9 @@ func TestAPI_Why(t *testing.T) {
 			t.Errorf("rule of %s: %+v", x.ID, r)
 		}
 	}
+	if _, raw := b.call(Viewer, "GET", "why/"+xs[0].ID, nil, nil); strings.Contains(raw, `\u003c`) {
+		t.Errorf("the injected block is escaped: %s", raw)
+	}
 	has(t, b.page(b.browser(Viewer), "/exchanges/"+xs[0].ID), "effect so far", "approved by anna", "asked for by three people", "chosen with 50")
 	if with == 0 || without == 0 {
 		t.Errorf("%d with, %d without: the seed has no holdout", with, without)

@@ -46,7 +46,7 @@ func (c *call) appOr(name string) (string, error) {
 	case len(apps) == 0 || slices.Contains(apps, "default"):
 		return "default", nil
 	}
-	return "", badRequest("app", "there are several apps; name one with ?app=: "+strings.Join(apps, ", "))
+	return "", badRequest("app", "there are several apps; name one with ?app= (--app on the command line): "+strings.Join(apps, ", "))
 }
 
 // params are the query parameters of a request; the first mistake stays in err.
