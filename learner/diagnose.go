@@ -75,14 +75,18 @@ func Diagnose(c Case) Diagnosis {
 	if instructs {
 		return Diagnosis{Kind: Instructs, Action: action, When: when, Reason: "the person said what to do"}
 	}
-	if d, ok := corrected(c, when); ok {
-		return d
+	corrects, ok := corrected(c, when)
+	if ok {
+		return corrects
 	}
 	if better, ok := betterTarget(c); ok {
 		return Diagnosis{Kind: Routing, Detail: better, Reason: "on this step the answers of " + better + " are judged better"}
 	}
 	if said == "" {
 		return Diagnosis{Kind: Rating, Reason: "a judgement without words"}
+	}
+	if corrects.Action != "" {
+		return corrects
 	}
 	return Diagnosis{Kind: NoInstruction, Reason: "a complaint that does not say what the answer should do"}
 }
@@ -165,8 +169,12 @@ const (
 	longContext = 4 << 10 // bytes of context from which on documents were surely put into it
 )
 
+// useWhatIsThere is suggested where the model had read what a correction says.
+const useWhatIsThere = "Look for the answer in the instructions and documents that you were given, and say what they say."
+
 // corrected follows a correction: to a wording, else to a fact that was absent
-// from what the model read.
+// from what the model read. It is not sure (false) of one that the model had read
+// and left out.
 func corrected(c Case, when string) (Diagnosis, bool) {
 	f := c.Feedback
 	if f.Correction == "" || c.Exchange == nil {
@@ -191,8 +199,11 @@ func corrected(c Case, when string) (Diagnosis, bool) {
 			lacking = append(lacking, w)
 		}
 	}
-	if fresh == 0 || float64(absent) < absentShare*float64(fresh) {
+	switch {
+	case fresh == 0:
 		return Diagnosis{}, false
+	case float64(absent) < absentShare*float64(fresh):
+		return Diagnosis{Kind: NoInstruction, Action: useWhatIsThere, Reason: "the model had read what the correction says and did not say it"}, false
 	}
 	d := Diagnosis{Kind: MissingFact, Detail: strings.Join(lacking[:min(len(lacking), 5)], ", ")}
 	d.Reason = "nothing that the model read has what the correction says: " + d.Detail

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"heed/rules/check"
 	"heed/store"
 	"heed/wire"
 )
@@ -38,6 +39,19 @@ func TestDiagnose_LabelledCases(t *testing.T) {
 	t.Logf("%d of %d right\n%s", right, of, m)
 	if share := float64(right) / float64(of); of != len(cases) || share < 0.9 {
 		t.Errorf("%d of %d cases right, want 90 %%", right, len(cases))
+	}
+}
+
+// A correction whose words the model had read is a finding that says so and suggests
+// a wording: it holds no instruction, and what it claims may cease to be true.
+func TestDiagnose_CorrectionThatTheModelHadRead(t *testing.T) {
+	c := Labelled{Correction: "Hold the reset button for ten seconds.", Query: "how do i reset the router", Answer: "Please restart it.",
+		System: "Manual: to reset, hold the reset button for ten seconds until the light blinks."}
+	d := Diagnose(c.Case())
+	title := findingTitle(d, store.Evidence{Query: c.Query, Correction: c.Correction})
+	suggests := Suggest(c.Case().Feedback, d)
+	if d.Kind != NoInstruction || !strings.Contains(title, "leave out what the model had read: Hold the reset") || suggests != useWhatIsThere || len(check.Safety(suggests, nil)) > 0 {
+		t.Errorf("diagnosed %+v, titled %q, suggests %q", d, title, suggests)
 	}
 }
 

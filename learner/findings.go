@@ -116,6 +116,9 @@ func findingTitle(d Diagnosis, e store.Evidence) string {
 	case Retrieval:
 		return oneLine("What was retrieved lacks a fact"+about+": "+d.Detail, 160)
 	}
+	if d.Action == useWhatIsThere {
+		return oneLine("Answers"+about+" leave out what the model had read: "+e.Correction, 160)
+	}
 	return oneLine("Complaints"+about+" that do not say what to do: "+firstOf(e.Quote, e.Correction), 160)
 }
 
