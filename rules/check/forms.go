@@ -30,6 +30,10 @@ var formers = []former{
 		func(m []string, negative bool) (Spec, bool) {
 			return Spec{Kind: KindFormat, Args: []string{formatName(m[1])}, Not: negative}, true
 		}},
+	{form(`(?:include|add|prefer)(?: an?| the| some| more)? ?(?:short |simple |valid |markdown )*(json|bullet points?|bullets|bullet lists?|bulleted lists?|numbered lists?|numbered steps|tables?|code blocks?|headings|headers)`),
+		func(m []string, negative bool) (Spec, bool) {
+			return Spec{Kind: KindFormat, Args: []string{formatName(m[1])}, Not: negative}, true
+		}},
 	{form(`(?:use |write |answer |reply |respond |keep ` + whole + ` |put ` + whole + ` |everything )?(?:only |entirely |all )?(?:in |with )?(?:all |only )?(upper ?case|lower ?case|capital letters|capitals|caps|all caps|small letters)(?: letters)?(?: only| everywhere)?`),
 		func(m []string, negative bool) (Spec, bool) {
 			low := strings.ToLower(m[1])

@@ -52,6 +52,14 @@ func TestInstruction_Several(t *testing.T) {
 	if want := "Mention the deadline. Never use emojis."; !ok || got != want {
 		t.Errorf("got %q, %v, want %q", got, ok, want)
 	}
+	for said, want := range map[string]string{
+		"I like it when you use bullet points": "Use bullet points.",
+		"I like short answers":                 "Give short answers.",
+	} {
+		if got, ok := Instruction(said); !ok || got != want {
+			t.Errorf("%q: got %q, %v, want %q", said, got, ok, want)
+		}
+	}
 	long := strings.Repeat("Always mention the returns page of the shop. ", 60)
 	if got, ok := Instruction(long); !ok || utf8.RuneCountInString(got) > MaxLength {
 		t.Errorf("got %d characters, %v", utf8.RuneCountInString(got), ok)

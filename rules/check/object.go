@@ -21,7 +21,7 @@ func include(np string, negative bool) (string, bool) {
 	return "include " + np, true
 }
 
-var comparison = regexp.MustCompile(`(?i)^(?:shorter|longer|simpler|clearer|more|less|fewer|friendlier)\b`)
+var comparison = regexp.MustCompile(`(?i)^(?:(?:shorter|longer|simpler|clearer|more|less|fewer|friendlier)\b|(?:short|brief|concise|simple|formal|informal) (?:answers?|repl(?:y|ies)|responses?|explanations?)$)`)
 
 // emptyThing finds objects that say nothing: "an answer", "the point", "it".
 var emptyThing = regexp.MustCompile(`(?i)^(?:(?:the|a|an|my|any|some|more|much|enough|all|no|actual|real|right|correct|better|good|proper|useful|helpful|relevant|important|key|basic|full|complete|clear|whole|most|main|necessary|required|crucial|critical|needed|specific|further|additional|certain|part of the|half of the|to|straight|simple|most of the|half the) )*(?:answers?|questions?|point|points|info|information|everything|anything|something|nothing|it|this|that|them|context|details?|mark|boat|help|support|solution|results?|responses?|repl(?:y|ies)|content|data|facts?|way|idea|reason|sense|things?|stuff|refund|money|human|person|agent|job|work|order|package|parcel|quality|intent|task|topic|subject|me|us|what i (?:asked|wanted|need(?:ed)?|said|meant|was looking for)|what (?:was|is) asked|how to (?:answer|help)|accuracy|clarity|(?:any|every|some|no)thing .*|depth|effort|substance|mistakes?|errors?|problem|my (?:order|name|account|question|problem|issue|case)|one|ones|why|issue|mind)(?:$|[,.!?]| (?:to|for|about|on|in|of|i|at|that|here|entirely|completely|again|back|from|is|was|as)\b)`)

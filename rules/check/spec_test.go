@@ -11,6 +11,15 @@ import (
 func TestCompile(t *testing.T) {
 	for action, want := range map[string][]Spec{
 		"Mention the returns page.":                {{Kind: KindMention, Args: []string{"returns page"}}},
+		"Include bullet points.":                   {{Kind: KindFormat, Args: []string{"bullets"}}},
+		"Prefer bullet points.":                    {{Kind: KindFormat, Args: []string{"bullets"}}},
+		"Include a table.":                         {{Kind: KindFormat, Args: []string{"table"}}},
+		"Include numbered steps.":                  {{Kind: KindFormat, Args: []string{"numbered"}}},
+		"Include a disclaimer.":                    nil, // no answer says "disclaimer"
+		"Add a greeting.":                          nil,
+		"Include step-by-step instructions.":       nil,
+		"Include short sentences.":                 nil,
+		"Mention the customer's name.":             nil,
 		"Always mention the returns page.":         {{Kind: KindMention, Args: []string{"returns page"}}},
 		"Never mention competitors.":               {{Kind: KindMention, Args: []string{"competitors"}, Not: true}},
 		"Do not mention competitors.":              {{Kind: KindMention, Args: []string{"competitors"}, Not: true}},
