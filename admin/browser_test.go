@@ -74,6 +74,22 @@ func TestBrowser_Pictures(t *testing.T) {
 	browser.Shoot(t, ctx, "inbox-narrow")
 }
 
+// On a telephone no page is wider than the screen: what a rule did, with its
+// intervals, can be read without scrolling sideways.
+func TestBrowser_Narrow(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	ctx := browser.Tab(t, 390, 844)
+	b.login(t, ctx, Owner)
+	browser.Steps(t, ctx, "narrow", chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	for _, path := range b.allPages() {
+		browser.Steps(t, ctx, path, chromedp.Navigate(b.srv.URL+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		if wide := browser.Run(t, ctx, "its width", chromedp.Evaluate[int](`document.documentElement.scrollWidth - 390`)); wide > 0 {
+			t.Errorf("%s is %d pixels wider than the screen", path, wide)
+		}
+	}
+}
+
 // shootTop makes the README's picture: the first card of the inbox, and its answers
 // side by side.
 func (b *bench) shootTop(t *testing.T, ctx context.Context) {
