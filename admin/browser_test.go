@@ -216,6 +216,27 @@ func TestBrowser_OvertakenAnswer(t *testing.T) {
 	browser.Steps(t, ctx, "the answer is there", chromedp.WaitVisible(chromedp.CSS("#flash.good")), shows())
 }
 
+// Who saves an edit of a card that changed meanwhile is refused once: then the card
+// shows the change, and what was written stands in its editor still.
+func TestBrowser_EditOfAChangedCard(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	card := `[data-proposal="` + p.ID + `"]`
+	action, save := chromedp.CSS(card+" textarea[name=action]"), chromedp.CSS(card+" button[name=edit]")
+	browser.Steps(t, ctx, "write", chromedp.Click(chromedp.CSS(card+" details.edit > summary")), chromedp.WaitVisible(action), chromedp.SetValue(action, "Mention the six working days."))
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/ticks", map[string]any{"query": "can I get the order number", "applies": false}, nil)
+	browser.Steps(t, ctx, "it says that it changed", chromedp.WaitVisible(chromedp.CSS(card+".changed")))
+	browser.Steps(t, ctx, "save", chromedp.Click(save), chromedp.WaitVisible(chromedp.CSS("#flash.bad")),
+		chromedp.WaitVisible(chromedp.CSS(card+`[data-digest="`+b.fetch(p.ID).Digest+`"]`)), chromedp.WaitVisible(action))
+	b.act(t, ctx, "save again", p.ID, chromedp.Click(save))
+	if got := b.fetch(p.ID); !strings.Contains(got.Text, "Mention the six working days.") || len(got.Rule().Scope.Counterexamples) != 1 {
+		t.Errorf("saved %q with %q", got.Text, got.Rule().Scope.Counterexamples)
+	}
+}
+
 func (b *bench) fetch(id string) proposalView {
 	b.t.Helper()
 	var v proposalView

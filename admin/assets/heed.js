@@ -19,15 +19,19 @@ function load(method, url, body, marked) {
   });
 }
 
+const fields = "textarea, select, input:not([type=hidden])";
+
+// altered says whether somebody changed the field.
+function altered(f) {
+  if (f.matches("select")) return f.selectedIndex > 0 && !f.options[f.selectedIndex].defaultSelected;
+  return f.type === "checkbox" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue;
+}
+
 // dirty says whether somebody is working in the element.
 function dirty(el) {
   const at = document.activeElement;
   if (at && el.contains(at) && at.matches("input, textarea, select")) return true;
-  for (const s of el.querySelectorAll("select")) if (s.selectedIndex > 0 && !s.options[s.selectedIndex].defaultSelected) return true;
-  for (const f of el.querySelectorAll("textarea, input:not([type=hidden])")) {
-    if (f.type === "checkbox" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue) return true;
-  }
-  return false;
+  return [...el.querySelectorAll(fields)].some(altered);
 }
 
 // keepOpen carries over which folds are open.
@@ -36,6 +40,22 @@ function keepOpen(from, to) {
   for (const d of to.querySelectorAll("details[data-keep]")) {
     if (old.has(d.dataset.keep) && !d.closest(".card-end")) d.open = old.get(d.dataset.keep);
   }
+}
+
+// renewed is a card's newer version, with what somebody wrote into the old one.
+function renewed(had, fresh) {
+  const el = document.importNode(fresh, true);
+  keepOpen(had, el);
+  if (had.classList.contains("selected")) el.classList.add("selected");
+  for (const f of [...had.querySelectorAll(fields)].filter(altered)) {
+    const fold = f.closest("details[data-keep]"), name = `[name="${CSS.escape(f.name)}"]`;
+    const to = el.querySelector(fold ? `details[data-keep="${CSS.escape(fold.dataset.keep)}"] ${name}` : name);
+    if (!to) continue;
+    if (f.type === "checkbox") { to.defaultChecked = f.defaultChecked; to.checked = f.checked; }
+    else { to.defaultValue = f.defaultValue; to.value = f.value; }
+    if (fold?.open) to.closest("details").open = true;
+  }
+  return el;
 }
 
 function mergeKeyed(now, next) {
@@ -48,12 +68,10 @@ function mergeKeyed(now, next) {
       el = document.importNode(fresh, true);
       el.classList.add("arrived");
     } else if (had.dataset.v !== fresh.dataset.v) {
-      if (dirty(had)) {
+      if (dirty(had) && had.querySelector(".card-end details[open], :focus")) {
         had.classList.add("changed");
       } else {
-        el = document.importNode(fresh, true);
-        keepOpen(had, el);
-        if (had.classList.contains("selected")) el.classList.add("selected");
+        el = renewed(had, fresh);
         if (before === had) before = el;
         had.replaceWith(el);
       }
@@ -169,6 +187,8 @@ document.addEventListener("submit", async (e) => {
     const at = new URL(x.responseURL).pathname;
     if (!x.response.querySelector("#flash.bad")) form.reset(); // nobody writes it again
     document.activeElement?.blur();
+    const card = form.closest(".card"), newer = card && x.response.querySelector(`.card[data-key="${CSS.escape(card.dataset.key)}"]`);
+    if (newer && newer.dataset.v !== card.dataset.v) card.replaceWith(renewed(card, newer)); // else it would be refused again
     if (at !== location.pathname) show(x);
     else {
       const overtaken = merges > before; // by a refresh, which may have been newer
@@ -228,9 +248,13 @@ document.addEventListener("keydown", (e) => {
   e.preventDefault();
 });
 
-// One fold of a card at a time.
+// One fold of a card at a time. A card that changed is shown when it is closed.
 document.addEventListener("toggle", (e) => {
-  if (!e.target.matches?.("details.act, details.inline") || !e.target.open) return;
+  if (!e.target.matches?.("details.act, details.inline")) return;
+  if (!e.target.open) {
+    if (e.target.closest(".card.changed")) refreshSoon();
+    return;
+  }
   for (const d of e.target.closest(".card-end, .head")?.querySelectorAll("details[open]") || []) if (!e.target.contains(d)) d.open = false;
 }, true);
 
