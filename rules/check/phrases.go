@@ -97,7 +97,8 @@ var guards = []guard{
 		`\b(rm -rf?|sudo |powershell|cmd\.exe|/etc/(passwd|shadow)|bash -c|drop table|curl -|wget http|os\.system|subprocess|eval\(|exec\(|child_process|chmod |nc -e)`,
 		`\b(run|execute|evaluate|launch|invoke)( [^ .!?;]+){0,2}? (following|this|any|arbitrary|shell|system|terminal|bash|python|sql) (commands?|code|scripts?|statements?|quer(y|ies))\b`,
 		`\b(delete|erase|wipe|destroy|drop|purge|cancel|close)( [^ .!?;]+){0,1}? ?(all|every|everyone'?s?|any)( [^ .!?;]+){0,2}? (files?|data|database|accounts?|records|orders|e-?mails?|backups?|tables?|subscriptions)\b`,
-		`\b[a-z]+_[a-z_]+\(`, `\b(call|use|invoke|trigger)( [^ .!?;]+){0,2}? (delete|transfer|refund|payment|admin|shell|send_?(mail|email|money)|exec|drop)[a-z_]*( [a-z]+)? (tool|function|api)\b`),
+		`\b[a-z]+_[a-z_]+\(`, `\b(call|use|invoke|trigger)( [^ .!?;]+){0,2}? (delete|transfer|refund|payment|admin|shell|send_?(mail|email|money)|exec|drop)[a-z_]*( [a-z]+)? (tool|function|api)\b`,
+		`\b(call|use|invoke|trigger|run)( the)? (tool|function) (named |called )?.?((delete|transfer|refund|payment|admin|shell|exec|drop)[a-z]*_|send_(mail|email|money))`),
 		before: regexp.MustCompile(`\b(how to|how they can|how people can|steps to|ways? to|how customers can|how users can|whether to|before (they|you)|asks? to|wants? to) (safely |easily )?$`)},
 	{code: CodeDenied, message: "asks for harm", any: deniedAbroad},
 }
