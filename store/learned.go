@@ -123,9 +123,10 @@ type RoutingCase struct {
 // the judged one), by the share of them for which the wish is believed to hold.
 // That is People/(People+Opposed+1): 1/2 of one person, more with each further one,
 // less with each who wants the opposite. It is an order to look at proposals in, no
-// promise; 0 where nobody stands behind it.
+// promise; 0 where nobody stands behind it, and where it cannot be approved as it
+// is, so that attackers do not push honest wishes out of sight.
 func (p *Proposal) Mended() float64 {
-	if p.People <= 0 {
+	if p.People <= 0 || len(p.Problems) > 0 {
 		return 0
 	}
 	return max(1, p.Touch.Weekly) * float64(p.People) / float64(p.People+max(0, p.Opposed)+1)

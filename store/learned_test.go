@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heed/rules"
+	"heed/rules/check"
 	"heed/store"
 )
 
@@ -15,6 +16,10 @@ func TestProposal_Mended(t *testing.T) {
 	}
 	if got := p(1, 0, 700).Mended(); got != 350 {
 		t.Errorf("one person, 700 requests a week: %v, want 350", got)
+	}
+	unsafe := p(9, 0, 700)
+	if unsafe.Problems = []check.Problem{{Code: check.CodeOverride}}; unsafe.Mended() != 0 {
+		t.Errorf("an unsafe text mends %v a week", unsafe.Mended())
 	}
 	ranked := []*store.Proposal{p(3, 0, 700), p(1, 0, 700), p(1, 1, 700), p(9, 0, 10), p(2, 0, 0), p(1, 0, 0), p(0, 0, 700)}
 	for i, a := range ranked[1:] {
