@@ -25,7 +25,9 @@ func (l *Learner) finish(ctx context.Context, s *state, p *store.Proposal) error
 	p.Conflicts = slices.DeleteFunc(p.Conflicts, func(c store.Conflict) bool { return slices.Contains(p.Replaces, c.Rule) })
 	p.Ops = shape(p.Ops[0], settled(p.Conflicts, p.Replaces), s.set)
 	p.Problems = Problems(r, s.policy.Domains)
-	p.Opposed = opposed(p, s.open)
+	if p.Opposed = opposed(p, s.open); p.Opposed > 0 {
+		l.app(s.app).unmeasured = true // the others' cards are to say so too
+	}
 	p.Title, p.Tokens = title(p.Ops[0].Kind, r), rules.Tokens(r)
 	t, err := l.touch(ctx, s, p.Ops)
 	if err != nil {

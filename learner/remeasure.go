@@ -28,7 +28,6 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 	}
 	old := slices.DeleteFunc(slices.Clone(s.open), func(p *store.Proposal) bool { return !outdated(p, s.set, s.open) })
 	slices.SortStableFunc(old, func(p, q *store.Proposal) int { return cmp.Compare(q.Mended(), p.Mended()) })
-	a.unmeasured = len(old) > remeasuredOnce
 	for _, p := range old[:min(len(old), remeasuredOnce)] {
 		next := cloneProposal(p)
 		if err := l.finish(ctx, s, next); err != nil {
@@ -39,6 +38,7 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 		}
 		next.Updated = p.Updated // people sort by what was said
 	}
+	a.unmeasured = len(old) > remeasuredOnce
 	if len(s.order) == 0 {
 		return nil
 	}
@@ -51,8 +51,8 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 }
 
 // outdated says whether an open proposal shows what is no longer so: its share was
-// measured with other word statistics than the set's, or what it contradicts is
-// neither in force nor open any more.
+// measured with other word statistics than the set's, what it contradicts is neither
+// in force nor open any more, or others have asked for the opposite since.
 func outdated(p *store.Proposal, set *rules.Set, open []*store.Proposal) bool {
 	if p.Rule() == nil || len(p.Ops) == 0 {
 		return false
@@ -62,10 +62,18 @@ func outdated(p *store.Proposal, set *rules.Set, open []*store.Proposal) bool {
 	default:
 		return false
 	}
-	return p.Touch.Stats != set.Stats || slices.ContainsFunc(p.Conflicts, func(c store.Conflict) bool {
+	return p.Touch.Stats != set.Stats || p.Opposed != opposed(p, open) || contradicted(p, open) || slices.ContainsFunc(p.Conflicts, func(c store.Conflict) bool {
 		if c.Rule != "" {
 			return set.Rule(c.Rule) == nil
 		}
 		return !slices.ContainsFunc(open, func(o *store.Proposal) bool { return o.ID == c.Proposal })
 	})
+}
+
+// contradicted says whether an open proposal names p as its opposite, and p not it.
+func contradicted(p *store.Proposal, open []*store.Proposal) bool {
+	names := func(p, o *store.Proposal) bool {
+		return slices.ContainsFunc(p.Conflicts, func(c store.Conflict) bool { return c.Proposal == o.ID })
+	}
+	return len(p.Conflicts) < maxConflicts && slices.ContainsFunc(open, func(o *store.Proposal) bool { return names(o, p) && !names(p, o) })
 }

@@ -40,6 +40,37 @@ func TestLearner_MeasuresProposalsAgain(t *testing.T) {
 	}
 }
 
+// Of two opposite proposals each says so, and how many people want the other,
+// whichever came first and whoever spoke last.
+func TestLearner_OppositesNameEachOther(t *testing.T) {
+	b := newBench(t)
+	asked := func(f *store.Feedback) { f.When = "someone asks about returns" }
+	b.say(b.exchange("how do i return my shoes"), "u1", "Always mention the return window", asked)
+	b.work()
+	for i, user := range []string{"u2", "u3"} {
+		b.say(b.exchange("how do i return my boots"), user, "Never mention the return window", asked)
+		b.work()
+		b.l.tend(b.ctx)
+		against := 0
+		for _, p := range b.proposals(store.Open) {
+			if len(p.Conflicts) != 1 {
+				t.Errorf("%s: %q contradicts %+v", user, p.Title, p.Conflicts)
+			}
+			against += p.Opposed
+		}
+		if want := 1 + i + 1; against != want {
+			t.Errorf("%s: %d people are counted as against, want %d", user, against, want)
+		}
+	}
+	before := b.proposals(store.Open)
+	b.l.tend(b.ctx)
+	for i, p := range b.proposals(store.Open) {
+		if p.Version != before[i].Version {
+			t.Errorf("%q was measured again for nothing", p.Title)
+		}
+	}
+}
+
 // Of two opposite proposals, once one is in force, the other says that it
 // contradicts a rule in force.
 func TestLearner_ContradictionFollowsDecisions(t *testing.T) {
