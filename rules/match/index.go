@@ -17,7 +17,6 @@ type Index struct {
 	classes   []class
 	threshold float32
 	chosen    bool    // the threshold is the caller's
-	reject    float32 // weight of "no rule"
 	ownTick   float32 // weight of counterexamples against their own rule, beside that against others
 	trust     float32 // weight of the warm scores beside the cold ones
 }
@@ -43,6 +42,7 @@ type class struct {
 	local       bool   // they compete with that rule alone
 	examples    int
 	logExamples float32    // log2 of the number of examples
+	reject      float32    // weight of "no rule" against a rule
 	yield       float32    // weight of clusters of other traffic against a rule
 	base        [4]float32 // baselines of the word, gram, soft word and soft gram likelihoods
 	bare        bool       // no comment says when it applies
@@ -81,7 +81,10 @@ func Compile(scopes []Scope, stats *Stats) (*Index, error) {
 		b.rule(i, &scopes[i])
 	}
 	rules := len(b.ix.classes)
-	b.ix.reject = rejectWeight(rules, b.ix.trust)
+	for i := range b.ix.classes {
+		c := &b.ix.classes[i]
+		c.reject = rejectWeight(len(limited(scopes[c.rule].Counterexamples)), rules, b.ix.trust)
+	}
 	clusters := b.rivals(scopes)
 	b.ix.threshold = thresholdOf(rules, clusters, b.ix.trust)
 	return b.index(), nil
@@ -145,7 +148,6 @@ func newBuilder(stats *Stats) *builder {
 	}
 	b.ix.trust = stats.trust()
 	b.ix.threshold = thresholdOf(0, 0, b.ix.trust)
-	b.ix.reject = 1
 	b.ix.ownTick = exp32(strayDiscount - tickDiscount - b.ix.trust*(tickDiscountWarm-tickDiscount))
 	return b
 }

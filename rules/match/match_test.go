@@ -166,3 +166,40 @@ func TestStats_MarshalBinary_RoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// Few rules are looser, but not those that people took many requests from; that makes
+// no rule stricter than 30 rules side by side are.
+func TestRejectWeight(t *testing.T) {
+	for _, c := range []struct {
+		against, rules int
+		trust, want    float32
+	}{{0, 1, 1, 0.1}, {0, 6, 1, 0.1}, {0, 15, 1, 0.25}, {2, 6, 1, 0.1}, {6, 6, 1, 0.2}, {20, 6, 1, 0.5}, {20, 45, 1, 0.75}, {0, 90, 1, 1}, {0, 10, 0, 0.5}} {
+		if got := rejectWeight(c.against, c.rules, c.trust); got != c.want {
+			t.Errorf("%d counterexamples, %d rules, trust %g: weight %g, want %g", c.against, c.rules, c.trust, got, c.want)
+		}
+	}
+}
+
+// Requests that are marked as none of a rule's own count for that rule, and no other.
+func TestCompile_CounterexamplesMakeTheirRuleStricter(t *testing.T) {
+	marked := shop[0]
+	for i := range 20 {
+		marked.Counterexamples = append(marked.Counterexamples, shop[1].Examples[i%4]+" "+string(rune('a'+i)))
+	}
+	least := func(first Scope) (refund, size float32) {
+		ix := compile(t, []Scope{first, shop[2]}, nil)
+		for _, c := range ix.classes[:2] {
+			if c.rule == 0 {
+				refund = c.reject
+			} else {
+				size = c.reject
+			}
+		}
+		return refund, size
+	}
+	before, other := least(shop[0])
+	after, same := least(marked)
+	if after <= before || same != other {
+		t.Errorf("weight of no rule against the marked rule %g, before %g; against the other %g, before %g", after, before, same, other)
+	}
+}

@@ -65,10 +65,16 @@ const trustMass = 8
 // adds its own false injections, and their total is what is bounded. The constants
 // were fitted with 50 rules and more. Without traffic the scores tell less, so
 // that only fewer rules may be looser.
+//
+// A rule is looser only as long as people did not say otherwise: requests that it
+// was applied to, and that they marked as none of its own, make up for rules that
+// are not there, up to half the weight.
 const (
 	fewRulesCold = 20
 	fewRulesWarm = 60
 	leastReject  = 0.1
+	manyAgainst  = 30 // counterexamples of the rule
+	mostAgainst  = 0.5
 )
 
 // rivalThreshold is what the threshold is lower by where nothing but clusters of
@@ -82,10 +88,11 @@ func thresholdOf(rules, clusters int, trust float32) float32 {
 	return coldModel.threshold + trust*(warmModel.threshold-rivalThreshold*share-coldModel.threshold)
 }
 
-// rejectWeight is the weight of "no rule" beside so many rules.
-func rejectWeight(rules int, trust float32) float32 {
+// rejectWeight is the weight of "no rule" against a rule with so many
+// counterexamples, beside so many rules.
+func rejectWeight(against, rules int, trust float32) float32 {
 	few := fewRulesCold + trust*(fewRulesWarm-fewRulesCold)
-	return max(leastReject, min(1, float32(rules)/few))
+	return max(leastReject, min(1, float32(rules)/few), min(mostAgainst, float32(against)/manyAgainst))
 }
 
 // margin is a class's utility less that of "no rule", for a request of n tokens.

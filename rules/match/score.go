@@ -208,13 +208,13 @@ func (ix *Index) decide(buf *Buffer, n int) []Hit {
 		if a.rule < 0 {
 			continue
 		}
-		total := ix.reject
+		total := a.reject
 		for j := range cands {
 			switch b := &ix.classes[cands[j].class]; {
 			case b.rule < 0 && b.owner == a.rule:
 				total += cands[j].weight * ix.ownTick
 			case b.rule < 0 && b.owner < 0:
-				total += cands[j].weight * ix.reject * a.yield
+				total += cands[j].weight * a.reject * a.yield
 			case i == j || b.competes(a):
 				total += cands[j].weight
 			}
