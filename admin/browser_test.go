@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,6 +190,32 @@ func TestBrowser_Decide(t *testing.T) {
 	b.clean(t, ctx, "rule sets")
 	if r, _, err := b.admin.newestVersion(t.Context(), "shop", p.Rule().ID); err != nil || r.State != "active" {
 		t.Errorf("after rolling back the rule is %v, %v", r, err)
+	}
+}
+
+// Keys decide about the card that is seen: after one is approved the next takes its
+// place, and no key selects one in a closed fold.
+func TestBrowser_KeysDecideInOrder(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	for i := range 12 { // two are folded
+		b.proposal(fmt.Sprintf("Mention note %c.", 'a'+i), "somebody asks for a refund", []string{"how do I get a refund for order 103"}, func(p *store.Proposal) { p.People = 20 - i })
+	}
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	selected := func() string {
+		return browser.Run(t, ctx, "what is selected", chromedp.Evaluate[string](`document.querySelector(".card.selected .action").textContent`))
+	}
+	browser.Steps(t, ctx, "select", chromedp.WaitVisible(chromedp.CSS("[data-proposal]")), chromedp.KeyEvent("j"), chromedp.KeyEvent("j"))
+	b.act(t, ctx, "approve the second", "", chromedp.KeyEvent("a"))
+	if got := selected(); got != "Mention note c." {
+		t.Errorf("after the second %q is selected", got)
+	}
+	for range 15 {
+		browser.Steps(t, ctx, "go on", chromedp.KeyEvent("j"))
+	}
+	if got := selected(); got != "Mention note k." {
+		t.Errorf("the last that a key selects is %q", got)
 	}
 }
 

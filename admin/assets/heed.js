@@ -59,6 +59,11 @@ function renewed(had, fresh) {
 }
 
 function mergeKeyed(now, next) {
+  const stay = new Set([...next.children].map((el) => el.dataset.key));
+  for (const gone of [...now.children].filter((el) => !stay.has(el.dataset.key))) { // first, so that what followed is its neighbour still
+    if (gone.classList.contains("selected")) (gone.nextElementSibling || gone.previousElementSibling)?.classList.add("selected");
+    gone.remove();
+  }
   const old = new Map([...now.children].map((el) => [el.dataset.key, el]));
   let before = now.firstElementChild;
   for (const fresh of [...next.children]) {
@@ -76,14 +81,8 @@ function mergeKeyed(now, next) {
         had.replaceWith(el);
       }
     }
-    old.delete(fresh.dataset.key);
     if (el === before) before = before.nextElementSibling;
     else if (!had || el.nextElementSibling !== before) now.insertBefore(el, before);
-  }
-  for (const gone of old.values()) {
-    if (before === gone) before = gone.nextElementSibling;
-    if (gone.classList.contains("selected")) (gone.nextElementSibling || gone.previousElementSibling)?.classList.add("selected");
-    gone.remove();
   }
 }
 
@@ -207,7 +206,7 @@ document.addEventListener("change", (e) => {
 });
 
 // Keys of the inbox.
-function cards() { return [...document.querySelectorAll(".cards > .card")].filter((c) => c.offsetParent); }
+function cards() { return [...document.querySelectorAll(".cards > .card")].filter((c) => !c.closest("details.fold:not([open])")); } // nobody decides unseen
 
 function select(step) {
   const all = cards();
@@ -234,7 +233,7 @@ document.addEventListener("keydown", (e) => {
     return;
   }
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, textarea, select")) return;
-  const card = document.querySelector(".card.selected");
+  const card = cards().find((c) => c.classList.contains("selected"));
   switch (e.key) {
     case "j": select(1); break;
     case "k": select(-1); break;
