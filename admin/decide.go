@@ -81,7 +81,7 @@ const (
 // more or less of the traffic than the person was shown, and puts the new figures on
 // its card.
 func (a *Admin) touchesAsShown(ctx context.Context, p *store.Proposal, shown float64) error {
-	if p.Rule() == nil || resumes(p) {
+	if p.Rule() == nil {
 		return nil // nobody was shown a share
 	}
 	was, title := p.Touch, p.Title
@@ -123,10 +123,10 @@ func decided(p *store.Proposal) error {
 func (a *Admin) fits(ctx context.Context, who person, p *store.Proposal) error {
 	problems := slices.Clone(p.Problems)
 	for _, op := range p.Ops {
-		if op.Rule != nil {
+		if op.Rule != nil && op.Kind != rules.Retire {
 			problems = append(problems, a.unsafe(op.Rule)...)
 		}
-		if a.opt.FourEyes && op.Rule != nil && slices.Contains(op.Rule.Authors, who.Name) {
+		if a.opt.FourEyes && op.Kind != rules.Retire && op.Rule != nil && slices.Contains(op.Rule.Authors, who.Name) {
 			return &Error{Status: http.StatusForbidden, Code: "own_words", Message: "you wrote this: somebody else must approve it"}
 		}
 	}
@@ -136,8 +136,8 @@ func (a *Admin) fits(ctx context.Context, who person, p *store.Proposal) error {
 		return e
 	}
 	for _, op := range p.Ops {
-		if op.Rule == nil || op.Kind == rules.Resume {
-			continue // a rule that comes back was approved before
+		if op.Rule == nil || op.OfPaused() {
+			continue // it was approved before
 		}
 		if e := unproven(op.Rule, time.Now()); e != nil {
 			e.Status, e.Message = http.StatusConflict, e.Message+"; edit the proposal first"

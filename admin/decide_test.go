@@ -214,24 +214,59 @@ func TestDecide_ReplaceInsteadOfSplit(t *testing.T) {
 	}
 }
 
-// A paused rule's card shows no share, so bringing it back is bound to none.
-func TestDecide_BringsBackAtOnce(t *testing.T) {
-	b := start(t, nil)
+// state is the state of the rule's newest version.
+func (b *bench) state(id string) rules.State {
+	b.t.Helper()
+	vs, err := b.store.RuleVersions(b.t.Context(), "shop", id)
+	if err != nil || len(vs) == 0 {
+		b.t.Fatalf("rule %s has no versions, %v", id, err)
+	}
+	return vs[0].State
+}
+
+// A paused rule's card shows no share, so retiring it is bound to none; only its page
+// brings it back.
+func TestDecide_RetiresPausedRule(t *testing.T) {
+	b := start(t, func(o *Options) { o.FourEyes = true })
 	b.seed()
-	back := b.inForce().Rules[0].Clone()
-	b.ok(Approver, "POST", "rules/"+back.ID+"/pause", nil, nil)
-	back.Version++
-	p := b.proposal(back.Action, back.Scope.AppliesWhen, back.Scope.Examples, func(p *store.Proposal) {
-		p.Ops, p.Touch, p.Reason = []rules.Operation{{Kind: rules.Resume, Rule: back}}, store.Touch{}, "it harms" // as the learner does
+	gone := b.inForce().Rules[0].Clone()
+	gone.State = rules.Paused
+	b.ok(Approver, "POST", "rules/"+gone.ID+"/pause", nil, nil)
+	p := b.proposal(gone.Action, gone.Scope.AppliesWhen, gone.Scope.Examples, func(p *store.Proposal) {
+		p.Ops, p.Touch, p.Reason = []rules.Operation{{Kind: rules.Retire, IDs: []string{gone.ID}, Rule: gone}}, store.Touch{}, "it harms" // as the learner does
 	})
 	c := b.browser(Approver)
 	page := b.page(c, "/proposals/"+p.ID)
-	has(t, page, "Bring it back")
-	if strings.Contains(page, "data-share") {
-		t.Error("the card shows a share")
+	has(t, page, "Retire it", "it harms")
+	for _, not := range []string{"data-share", "held out", "Save and look again"} {
+		if strings.Contains(page, not) {
+			t.Errorf("the card holds %q", not)
+		}
 	}
-	b.post(c, "/proposals/"+p.ID+"/approve", url.Values{"app": {"shop"}, "digest": {p.Digest()}, "share": {"0"}})
-	if got := b.fetch(p.ID); got.State != store.Approved || len(b.inForce().Rules) != 1 {
-		t.Errorf("the proposal is %s, in force: %+v", got.State, b.inForce().Rules)
+	b.post(c, "/proposals/"+p.ID+"/approve", url.Values{"app": {"shop"}, "digest": {p.Digest()}})
+	if got := b.fetch(p.ID); got.State != store.Approved || b.state(gone.ID) != rules.Retired || len(b.inForce().Rules) != 0 {
+		t.Errorf("the proposal is %s, the rule %s, in force: %+v", got.State, b.state(gone.ID), b.inForce().Rules)
 	}
+}
+
+// A paused rule can be retired where it is listed, too, and one in force not by a
+// card that was written while it was paused.
+func TestRetire_Paused(t *testing.T) {
+	b := start(t, nil)
+	b.seed()
+	r := b.inForce().Rules[0].Clone()
+	b.ok(Approver, "POST", "rules/"+r.ID+"/pause", nil, nil)
+	b.ok(Approver, "POST", "rules/"+r.ID+"/resume", nil, nil)
+	p := b.proposal(r.Action, r.Scope.AppliesWhen, r.Scope.Examples, func(p *store.Proposal) {
+		p.Ops, p.Touch = []rules.Operation{{Kind: rules.Retire, IDs: []string{r.ID}, Rule: r}}, store.Touch{}
+	})
+	b.refused(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest()}, 409, "does_not_fit")
+	b.ok(Approver, "POST", "rules/"+r.ID+"/pause", nil, nil)
+	c := b.browser(Approver)
+	has(t, b.page(c, "/rules/"+r.ID), "/rules/"+r.ID+"/retire")
+	b.ok(Approver, "POST", "rules/"+r.ID+"/retire", nil, nil)
+	if got := b.state(r.ID); got != rules.Retired {
+		t.Errorf("the rule is %s", got)
+	}
+	b.refused(Approver, "POST", "rules/"+r.ID+"/retire", nil, 409, "state")
 }

@@ -29,6 +29,7 @@ type card struct {
 	Rule     *rules.Rule // nil for routing and retirement
 	Before   *rules.Rule // the version in force that Rule replaces
 	Gone     []string    // texts of the rules that it takes out of force
+	Paused   *rules.Rule // what it retires or brings back, and is out of force now
 	Narrowed []narrowed  // rules that stay in force and leave requests to this one
 	Policy   *rules.Policy
 	Kind     string
@@ -142,6 +143,9 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		if op.Policy != nil {
 			k.Policy = op.Policy
 		}
+		if op.OfPaused() {
+			k.Paused = op.Rule
+		}
 		for _, id := range op.IDs {
 			if r := set.Rule(id); r != nil {
 				k.Gone = append(k.Gone, r.Text())
@@ -184,11 +188,6 @@ func (k *card) offer(proposals, inForce []mate) {
 		}
 	}
 }
-
-// Resumes says whether approving brings back a rule that was paused.
-func (k card) Resumes() bool { return resumes(k.Proposal) }
-
-func resumes(p *store.Proposal) bool { return len(p.Ops) > 0 && p.Ops[0].Kind == rules.Resume }
 
 // unlikeFirst puts samples that differ by more than numbers before those that only
 // repeat another, so that the few that show at first tell the most.

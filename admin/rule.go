@@ -159,6 +159,8 @@ func (a *Admin) setState(ctx context.Context, who person, app, id, action, reaso
 			return nil, rules.Head{}, err
 		}
 		op = rules.Operation{Kind: rules.Resume, Rule: back}
+	case action == "retire" && r.State == rules.Paused:
+		op.Kind, op.Rule = rules.Retire, r
 	case action == "resume", !inForce:
 		return nil, rules.Head{}, conflict("state", fmt.Sprintf("the rule is %s already", r.State))
 	case action == "pause":

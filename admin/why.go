@@ -179,7 +179,7 @@ func (a *Admin) approvalOf(ctx context.Context, r *rules.Rule) (*store.Audit, er
 			continue
 		}
 		for _, op := range entries[i].Ops {
-			if op.Rule != nil && op.Rule.ID == r.ID && op.Rule.Version == r.Version && op.Kind != rules.Resume {
+			if op.Rule != nil && op.Rule.ID == r.ID && op.Rule.Version == r.Version && !op.OfPaused() {
 				return &entries[i], nil
 			}
 		}

@@ -71,7 +71,7 @@ func Automatic(p *store.Proposal, policy AppPolicy) (bool, string) {
 	}
 	for _, op := range p.Ops {
 		switch {
-		case op.Kind == rules.Retire && p.Routing == nil:
+		case op.Kind == rules.Retire && !op.OfPaused() && p.Routing == nil:
 			return true, "" // only unlearning proposes it, and less in force is never a risk
 		case op.Kind != rules.Add && op.Kind != rules.Revise:
 			return false, "a person decides on " + string(op.Kind)

@@ -79,3 +79,28 @@ func TestLearner_SnoozedComesBack(t *testing.T) {
 		t.Errorf("it is %s until %v", p.State, p.Until)
 	}
 }
+
+// Somebody who retires a paused rule on its page has answered the proposal to retire it.
+func TestLearner_RetiredElsewhere(t *testing.T) {
+	b := newBench(t)
+	b.policy.Holdout = 0.5
+	r := b.inForce()
+	b.serve(r, 160, func(i int, treated bool) bool { return treated && i%2 == 0 || i%10 == 0 })
+	b.watch()
+	p := b.one()
+	b.l.tend(b.ctx)
+	if p = b.one(); len(p.Ops) != 1 || !p.Ops[0].OfPaused() {
+		t.Fatalf("proposal %+v, want one about the paused rule", p)
+	}
+	head, set, err := store.Current(b.ctx, b.store, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.store.Publish(b.ctx, "shop", head.Epoch, set, store.Audit{App: "shop", Time: b.now, Actor: "ada", Action: "retire", Target: r.ID, Ops: p.Ops}); err != nil {
+		t.Fatal(err)
+	}
+	b.l.tend(b.ctx)
+	if ps := b.proposals(store.Expired); len(ps) != 1 || ps[0].ID != p.ID {
+		t.Errorf("expired %+v", ps)
+	}
+}

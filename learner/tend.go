@@ -142,7 +142,13 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 			continue
 		}
 		if _, err := rules.Apply(s.set, store.AsApproved(p.Ops, nil)); err == nil {
-			continue
+			gone, err := l.pausedNoMore(ctx, p)
+			if err != nil {
+				return err
+			}
+			if !gone {
+				continue
+			}
 		}
 		if err := l.refit(ctx, s, p); err != nil {
 			return err
@@ -159,12 +165,22 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 	return err
 }
 
+// pausedNoMore says whether the proposal is about a paused rule that somebody has
+// retired meanwhile.
+func (l *Learner) pausedNoMore(ctx context.Context, p *store.Proposal) (bool, error) {
+	if !p.Ops[0].OfPaused() {
+		return false, nil
+	}
+	vs, err := l.opt.Store.RuleVersions(ctx, p.App, p.Ops[0].Rule.ID)
+	return err == nil && vs[0].State != rules.Paused, err
+}
+
 // refit makes a proposal fit the rules in force again.
 func (l *Learner) refit(ctx context.Context, s *state, p *store.Proposal) error {
 	next := cloneProposal(p)
 	r := next.Rule()
 	switch old := (*rules.Rule)(nil); {
-	case r == nil, next.Ops[0].Kind == rules.Resume, next.Ops[0].Kind == rules.Revise && s.set.Rule(r.ID) == nil:
+	case r == nil, next.Ops[0].Kind == rules.Revise && s.set.Rule(r.ID) == nil:
 		next.State, next.DecidedBy, next.DecidedAt, next.Reason = store.Expired, "learner", s.now, "the rules in force moved, so that it no longer changes anything"
 		s.put(next)
 		return nil

@@ -53,8 +53,8 @@ type sight struct {
 }
 
 // watch looks at the effect of rules in force that have a second arm: one that
-// harms is paused at once, with an entry in the audit and a proposal that lets a
-// person bring it back; a canary that does not takes the next step of its ramp,
+// harms is paused at once, with an entry in the audit and a proposal to retire
+// it; a canary that does not takes the next step of its ramp,
 // whoever approved it. The effects are read aside, a second for a busy rule, and
 // taken in by the next round.
 func (l *Learner) watch(ctx context.Context, app string) error {
@@ -196,13 +196,12 @@ func (l *Learner) pause(ctx context.Context, a *appState, app string, r *rules.R
 	}
 	l.metrics.paused.Inc()
 	l.opt.Log.Warn("learner: rule paused because it harms", "app", app, "rule", r.ID, "figures", why)
-	back := r.Clone()
-	back.Version++
-	back.State = rules.Active
+	gone := r.Clone()
+	gone.State = rules.Paused
 	p := &store.Proposal{ID: store.NewID(), App: app, Version: 1, State: store.Open, Created: l.now(), Updated: l.now(),
-		Ops:      []rules.Operation{{Kind: rules.Resume, Rule: back}},
-		Evidence: []store.Evidence{}, Tokens: rules.Tokens(back), Reason: why,
-		Title: oneLine("Paused because it harms; approve only to bring it back: "+r.Action, 160)}
+		Ops:      []rules.Operation{{Kind: rules.Retire, IDs: []string{r.ID}, Rule: gone}},
+		Evidence: []store.Evidence{}, Tokens: rules.Tokens(gone), Reason: why,
+		Title: oneLine("Retire: it harms, and is paused: "+r.Action, 160)}
 	err = l.opt.Store.Commit(ctx, store.Changes{App: app, Lease: a.lease, Proposals: []*store.Proposal{p}})
 	if errors.Is(err, store.ErrConflict) {
 		return nil

@@ -79,12 +79,15 @@ func TestLearner_HarmPausesTheRule(t *testing.T) {
 		t.Errorf("versions %+v (%v), want it paused", vs, err)
 	}
 	p := b.one()
-	if p.Ops[0].Kind != rules.Resume || p.Reason != as[0].Reason {
-		t.Fatalf("proposal %+v, want one that lets a person bring the rule back", p)
+	if p.Ops[0].Kind != rules.Retire || p.Reason != as[0].Reason {
+		t.Fatalf("proposal %+v, want one to retire the rule", p)
+	}
+	if ok, why := Automatic(p, AppPolicy{Approval: "auto"}); ok || why == "" {
+		t.Error("a rule that harms is retired without a person")
 	}
 	b.approve(p)
-	if got := b.set().Rules; len(got) != 1 || got[0].ID != r.ID {
-		t.Errorf("in force after the person's decision %+v", got)
+	if vs, err = b.store.RuleVersions(b.ctx, "shop", r.ID); err != nil || vs[0].State != rules.Retired || len(b.set().Rules) != 0 {
+		t.Errorf("after the person's decision %+v (%v)", vs, err)
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	Revise    Kind = "revise"    // Rule replaces the same id's version before it
 	Merge     Kind = "merge"     // Rule replaces IDs, which say the same
 	Supersede Kind = "supersede" // Rule replaces IDs, which it contradicts
-	Retire    Kind = "retire"    // IDs leave for good
+	Retire    Kind = "retire"    // IDs leave for good; with Rule it is that one, which is paused
 	Pause     Kind = "pause"     // IDs leave until resumed
 	Resume    Kind = "resume"    // Rule comes back
 	Route     Kind = "route"     // Policy replaces the alias's and topic's policy
@@ -29,6 +29,11 @@ type Operation struct {
 	IDs    []string `json:"ids,omitempty"`
 	Policy *Policy  `json:"policy,omitempty"`
 	Stats  string   `json:"stats,omitempty"`
+}
+
+// OfPaused reports whether the operation is about a rule that is paused.
+func (op Operation) OfPaused() bool {
+	return op.Kind == Resume || op.Kind == Retire && op.Rule != nil
 }
 
 // Apply returns the set that the operations make of set, which stays as it is.
@@ -78,6 +83,9 @@ func (s *Set) apply(op Operation) error {
 		}
 		return s.add(op.Rule)
 	case Retire, Pause:
+		if op.OfPaused() {
+			return s.absent(op.Rule.ID)
+		}
 		return s.remove(op.IDs)
 	case Route:
 		return s.route(op.Policy)
@@ -96,10 +104,17 @@ func (s *Set) add(r *Rule) error {
 	if r == nil {
 		return fmt.Errorf("no rule given")
 	}
-	if s.find(r.ID) >= 0 {
-		return fmt.Errorf("rule %s is already in force", r.ID)
+	if err := s.absent(r.ID); err != nil {
+		return err
 	}
 	s.Rules = append(s.Rules, *r.Clone())
+	return nil
+}
+
+func (s *Set) absent(id string) error {
+	if s.find(id) >= 0 {
+		return fmt.Errorf("rule %s is already in force", id)
+	}
 	return nil
 }
 
@@ -130,8 +145,8 @@ func (s *Set) route(p *Policy) error {
 
 // Changed returns the rule versions that a step from one set to the next brings
 // or takes away, in their new state: those that are new or revised as they
-// stand in next, and those that left as the operations say (retired, paused,
-// superseded). A rule that left without an operation that names it, as in a
+// stand in next, those that left as the operations say (retired, paused,
+// superseded), and paused ones that are retired. A rule that left without an operation that names it, as in a
 // roll-back, counts as paused: an admin can bring it back.
 func Changed(prev, next *Set, ops []Operation) []Rule {
 	var out []Rule
@@ -145,6 +160,13 @@ func Changed(prev, next *Set, ops []Operation) []Rule {
 		r := prev.Rules[i].Clone()
 		if next.Rule(r.ID) == nil {
 			r.State = leftState(r.ID, ops)
+			out = append(out, *r)
+		}
+	}
+	for _, op := range ops {
+		if op.Kind == Retire && op.OfPaused() {
+			r := op.Rule.Clone()
+			r.State = Retired
 			out = append(out, *r)
 		}
 	}

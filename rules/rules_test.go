@@ -121,6 +121,8 @@ func TestApply(t *testing.T) {
 		{"supersede", Operation{Kind: Supersede, Rule: c, IDs: []string{a.ID}}, "B. C."},
 		{"retire", Operation{Kind: Retire, IDs: []string{a.ID}}, "B."},
 		{"retire nothing", Operation{Kind: Retire}, "no rule ids"},
+		{"retire a paused one", Operation{Kind: Retire, Rule: c}, "A. B."},
+		{"retire as paused what is in force", Operation{Kind: Retire, IDs: []string{a.ID}, Rule: a}, "already in force"},
 		{"unknown", Operation{Kind: "rewrite"}, "unknown kind"},
 		{"route", Operation{Kind: Route, Policy: &Policy{Alias: "support", Shares: []Share{{"main", "m", 0}}}}, "all weights are 0"},
 		{"no rule", Operation{Kind: Add}, "no rule given"},
@@ -147,7 +149,9 @@ func TestApply(t *testing.T) {
 func TestChanged_SaysWhereRulesWent(t *testing.T) {
 	a, b, c, d := newRule("A.", "a"), newRule("B.", "b"), newRule("C.", "c"), newRule("D.", "d")
 	prev := newSet(t, a, b, c)
-	ops := []Operation{{Kind: Retire, IDs: []string{a.ID}}, {Kind: Supersede, IDs: []string{b.ID}, Rule: d}}
+	e := newRule("E.", "e")
+	e.State = Paused
+	ops := []Operation{{Kind: Retire, IDs: []string{a.ID}}, {Kind: Supersede, IDs: []string{b.ID}, Rule: d}, {Kind: Retire, Rule: e}}
 	next, err := Apply(prev, ops)
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +160,7 @@ func TestChanged_SaysWhereRulesWent(t *testing.T) {
 	for _, r := range Changed(prev, next, ops) {
 		got[r.Action] = r.State
 	}
-	want := map[string]State{"A.": Retired, "B.": Superseded, "D.": Active}
+	want := map[string]State{"A.": Retired, "B.": Superseded, "D.": Active, "E.": Retired}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

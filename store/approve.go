@@ -94,7 +94,7 @@ func approveOnce(ctx context.Context, s Store, a Approval) (rules.Head, error) {
 func AsApproved(ops []rules.Operation, adjust func(*rules.Rule)) []rules.Operation {
 	out := slices.Clone(ops)
 	for i := range out {
-		if out[i].Rule == nil {
+		if out[i].Rule == nil || out[i].Kind == rules.Retire {
 			continue
 		}
 		out[i].Rule = out[i].Rule.Clone()

@@ -179,7 +179,7 @@ func (p *Proposal) RuleIDs() []string {
 	var ids []string
 	for _, o := range p.Ops {
 		ids = append(ids, o.IDs...)
-		if o.Rule != nil {
+		if o.Rule != nil && !slices.Contains(o.IDs, o.Rule.ID) {
 			ids = append(ids, o.Rule.ID)
 		}
 	}

@@ -148,8 +148,8 @@ func (p *Proposal) Digest() string {
 // It belongs to the proposal.
 func (p *Proposal) Rule() *rules.Rule {
 	for i := range p.Ops {
-		if p.Ops[i].Rule != nil {
-			return p.Ops[i].Rule
+		if op := &p.Ops[i]; op.Rule != nil && op.Kind != rules.Retire {
+			return op.Rule
 		}
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 
 	"heed/internal/browser"
 	"heed/internal/simulate"
+	"heed/rules"
 	"heed/store"
 )
 
@@ -172,8 +173,10 @@ func (p *program) pausedForGood(t *testing.T, ctx context.Context, rule string) 
 	}
 	browser.Run(t, ctx, "the inbox", chromedp.Steps(chromedp.Navigate(p.admin+"/inbox?app=shop"), chromedp.WaitVisible(chromedp.CSS("[data-proposal]"))))
 	browser.Shoot(t, ctx, "effect-proposal")
-	back := slices.IndexFunc(p.proposals(), func(pr store.Proposal) bool { return pr.Rule() != nil && pr.Rule().ID == rule })
-	if back < 0 || !which.MatchString(browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[back].ID+`"]`)))) {
+	retire := slices.IndexFunc(p.proposals(), func(pr store.Proposal) bool {
+		return pr.Ops[0].Kind == rules.Retire && slices.Contains(pr.RuleIDs(), rule)
+	})
+	if retire < 0 || !which.MatchString(browser.Run(t, ctx, "the card", chromedp.Text(chromedp.CSS(`[data-proposal="`+p.proposals()[retire].ID+`"]`)))) {
 		t.Errorf("no card that says why the rule was paused: %+v", p.proposals())
 	}
 	var effect store.Effect

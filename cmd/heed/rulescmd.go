@@ -152,10 +152,12 @@ func printChanges(e *env, p *store.Proposal) {
 		fmt.Fprintf(e.out, "contradicts %q: %s\n", c.Action, c.Reason)
 	}
 	for i, op := range p.Ops {
+		if op.OfPaused() {
+			fmt.Fprintf(e.out, "is paused: %s  %s\n", op.Rule.ID, op.Rule.Text())
+			continue
+		}
 		for _, id := range op.IDs {
-			if op.Kind != rules.Resume {
-				fmt.Fprintf(e.out, "takes out of force: %s\n", id)
-			}
+			fmt.Fprintf(e.out, "takes out of force: %s\n", id)
 		}
 		if i > 0 && op.Kind == rules.Revise {
 			fmt.Fprintf(e.out, "narrows: %s  %s\n", op.Rule.ID, op.Rule.Text())

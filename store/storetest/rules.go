@@ -204,6 +204,8 @@ func ruleVersions(t *testing.T, s store.Store) {
 	check("a@2", rules.Paused, "a@1", rules.Active, "b@1", rules.Active)
 	publish(t, s, "shop", 4, set("shop"))
 	check("a@2", rules.Paused, "a@1", rules.Paused, "b@1", rules.Paused)
+	publish(t, s, "shop", 5, set("shop"), rules.Operation{Kind: rules.Retire, Rule: &b1})
+	check("a@2", rules.Paused, "a@1", rules.Paused, "b@1", rules.Retired)
 	vs, err := s.RuleVersions(t.Context(), "shop", b1.ID)
 	ok(t, err)
 	if len(vs) != 1 || vs[0].ID != b1.ID {
