@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -110,7 +109,7 @@ func (a *Admin) ranked(ctx context.Context, app string) (waiting, later []*store
 			waiting = append(waiting, p)
 		}
 	}
-	slices.SortStableFunc(waiting, func(x, y *store.Proposal) int { return cmp.Compare(y.Mended(), x.Mended()) })
+	slices.SortStableFunc(waiting, store.CompareRank)
 	return waiting, later, err
 }
 

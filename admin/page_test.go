@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"heed/rules"
 	"heed/store"
 )
 
@@ -133,6 +134,34 @@ func TestPages_BestTenFirst(t *testing.T) {
 	got := append(cardsOf(open), cardsOf(folded)...)
 	if len(cardsOf(open)) != 10 || !slices.Equal(got, want) {
 		t.Errorf("%d open; the order\n%q, want\n%q", len(cardsOf(open)), got, want)
+	}
+}
+
+// However many wishes wait, a rule that nobody stands behind any more and one that
+// was paused because it harms are asked about first, and then about routing.
+func TestPages_RulesInDoubtFirst(t *testing.T) {
+	b := start(t, nil)
+	propose := func(title string, kind rules.Kind) string {
+		return b.proposal(title, "somebody asks", []string{"where is it"}, func(p *store.Proposal) {
+			op := rules.Operation{Kind: kind, IDs: []string{p.Rule().ID}}
+			if kind == rules.Resume {
+				op = rules.Operation{Kind: kind, Rule: p.Rule()}
+			}
+			p.Ops, p.Title, p.People, p.Evidence = []rules.Operation{op}, title, 0, []store.Evidence{}
+		}).ID
+	}
+	harmful, unwanted := propose("Paused because it harms.", rules.Resume), propose("Nobody wants it.", rules.Retire)
+	routing := b.routingProposal(time.Now().UTC())
+	if routing.People = 0; b.store.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{routing}}) != nil {
+		t.Fatal("no routing proposal")
+	}
+	for i := range 12 {
+		b.proposal(fmt.Sprintf("Mention note %c.", 'a'+i), "somebody asks", []string{"where is it"}, func(p *store.Proposal) { p.Touch.Weekly = 500 })
+	}
+	got := cardsOf(b.page(b.browser(Viewer), "/inbox"))
+	slices.Sort(got[:2])
+	if want := []string{harmful, unwanted, routing.ID}; !slices.Equal(got[:3], want) {
+		t.Errorf("first are %q, want %q", got[:3], want)
 	}
 }
 

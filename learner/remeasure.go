@@ -1,7 +1,6 @@
 package learner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -27,7 +26,7 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 		return err
 	}
 	old := slices.DeleteFunc(slices.Clone(s.open), func(p *store.Proposal) bool { return !outdated(p, s.set, s.open) })
-	slices.SortStableFunc(old, func(p, q *store.Proposal) int { return cmp.Compare(q.Mended(), p.Mended()) })
+	slices.SortStableFunc(old, store.CompareRank)
 	for _, p := range old[:min(len(old), remeasuredOnce)] {
 		next := cloneProposal(p)
 		if err := l.finish(ctx, s, next); err != nil {

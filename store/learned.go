@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -118,18 +119,42 @@ type RoutingCase struct {
 	Before    []rules.Share  `json:"before"`
 }
 
-// Mended is the number of exchanges a week that the proposal is expected to mend,
-// by which proposals are ranked: the requests a week in its scope (at least one:
-// the judged one), by the share of them for which the wish is believed to hold.
-// That is People/(People+Opposed+1): 1/2 of one person, more with each further one,
-// less with each who wants the opposite. It is an order to look at proposals in, no
-// promise; 0 where nobody stands behind it, and where it cannot be approved as it
-// is, so that attackers do not push honest wishes out of sight.
+// Mended is the number of exchanges a week that the proposal is expected to mend:
+// the requests a week in its scope (at least one: the judged one), by the share of
+// them for which the wish is believed to hold. That is People/(People+Opposed+1):
+// 1/2 of one person, more with each further one, less with each who wants the
+// opposite. It is an order to look at proposals in, no promise; 0 where nobody
+// stands behind it.
 func (p *Proposal) Mended() float64 {
-	if p.People <= 0 || len(p.Problems) > 0 {
+	if p.People <= 0 {
 		return 0
 	}
 	return max(1, p.Touch.Weekly) * float64(p.People) / float64(p.People+max(0, p.Opposed)+1)
+}
+
+// CompareRank orders proposals for people to look at, the first first: what would
+// take a rule out of force or asks about one that was paused, because such a rule
+// harms, or nobody stands behind it; then routing; then what mends the most; last
+// what cannot be approved as it is, so that attackers do not push honest wishes out
+// of sight.
+func CompareRank(p, q *Proposal) int {
+	return cmp.Or(cmp.Compare(p.rank(), q.rank()), cmp.Compare(q.Mended(), p.Mended()))
+}
+
+func (p *Proposal) rank() int {
+	kind := rules.Kind("")
+	if len(p.Ops) > 0 {
+		kind = p.Ops[0].Kind
+	}
+	switch {
+	case len(p.Problems) > 0:
+		return 3
+	case kind == rules.Retire, kind == rules.Pause, kind == rules.Resume:
+		return 0
+	case kind == rules.Route:
+		return 1
+	}
+	return 2
 }
 
 // Digest names the exact bytes that an approval binds: hex SHA-256 over the

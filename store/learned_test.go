@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,14 +18,29 @@ func TestProposal_Mended(t *testing.T) {
 	if got := p(1, 0, 700).Mended(); got != 350 {
 		t.Errorf("one person, 700 requests a week: %v, want 350", got)
 	}
-	unsafe := p(9, 0, 700)
-	if unsafe.Problems = []check.Problem{{Code: check.CodeOverride}}; unsafe.Mended() != 0 {
-		t.Errorf("an unsafe text mends %v a week", unsafe.Mended())
-	}
 	ranked := []*store.Proposal{p(3, 0, 700), p(1, 0, 700), p(1, 1, 700), p(9, 0, 10), p(2, 0, 0), p(1, 0, 0), p(0, 0, 700)}
 	for i, a := range ranked[1:] {
 		if b := ranked[i]; !(a.Mended() < b.Mended()) {
 			t.Errorf("%d people, %d against, %v a week: %v, want less than %v", a.People, a.Opposed, a.Touch.Weekly, a.Mended(), b.Mended())
+		}
+	}
+}
+
+func TestCompareRank(t *testing.T) {
+	p := func(kind rules.Kind, people int, weekly float64) *store.Proposal {
+		return &store.Proposal{Title: string(kind), People: people, Touch: store.Touch{Weekly: weekly}, Ops: []rules.Operation{{Kind: kind}}}
+	}
+	unsafe := p(rules.Add, 9, 7000)
+	unsafe.Problems = []check.Problem{{Code: check.CodeOverride}}
+	none := p(rules.Add, 0, 700)
+	want := []*store.Proposal{p(rules.Resume, 0, 0), p(rules.Retire, 0, 0), p(rules.Route, 0, 0), p(rules.Revise, 3, 700), p(rules.Add, 1, 700), none, unsafe}
+	got := slices.Clone(want)
+	slices.Reverse(got)
+	got[5], got[6] = got[6], got[5] // equals keep their order
+	slices.SortStableFunc(got, store.CompareRank)
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("place %d: %s, %d people, %d problems; want %s", i+1, got[i].Title, got[i].People, len(got[i].Problems), want[i].Title)
 		}
 	}
 }
