@@ -44,7 +44,7 @@ func TestPages_ObservedRules(t *testing.T) {
 	}
 	var e effect
 	b.ok(Viewer, "GET", "rules/"+added.ID+"/effect?app=shop", nil, &e)
-	if e.With.Exchanges+e.Without.Exchanges != 0 {
+	if e.With.Exchanges+e.Without.Exchanges != 0 || !strings.HasPrefix(e.Why, "nothing was injected into the 1 ") {
 		t.Errorf("the effect counts what was only observed: %+v", e)
 	}
 }

@@ -45,6 +45,7 @@ type Effect struct {
 	Why       string       `json:"why"`       // the verdict's figures in one sentence
 	Exchanges int          `json:"exchanges"` // in scope, both arms
 	Withheld  int          `json:"withheld"`
+	Observed  int          `json:"observed,omitempty"` // further ones in scope into which nothing was injected, whoever's arm they are in: they count nowhere
 	Units     int          `json:"units"`              // that these belong to
 	Expected  float64      `json:"expected"`           // units that should have got the rule, by the recorded propensities
 	Treated   int          `json:"treated"`            // and that did
@@ -63,7 +64,7 @@ const (
 	Harms       Verdict = "harms"
 	HelpsBefore Verdict = "helps, compared with before" // until units at the same time say so too
 	NotProven   Verdict = "not proven"                  // of a rule: after ProvenWithin units
-	Collecting  Verdict = "collecting"                  // too few units so far
+	Collecting  Verdict = "collecting"                  // too few units so far, or none
 	NoHoldout   Verdict = "no holdout"                  // every unit got the same: nothing to compare
 	Unhealthy   Verdict = "unhealthy"                   // the arms are not as drawn, so a benefit is not believed
 )

@@ -106,7 +106,7 @@ func (l *lab) effect() store.Effect {
 
 func TestEffectOf_TellsFromTheLog(t *testing.T) {
 	l := newLab(t)
-	if e := l.effect(); e.Verdict != store.NoHoldout || e.Units != 0 {
+	if e := l.effect(); e.Verdict != store.Collecting || e.Units != 0 || e.Why != "no exchange in scope yet" {
 		t.Errorf("nothing logged: got %+v", e)
 	}
 	xs := l.serve(400, 1, 0.3, 0.8)
@@ -132,6 +132,24 @@ func TestEffectOf_TellsFromTheLog(t *testing.T) {
 	one.Versions, one.Baseline = e.Versions, e.Baseline
 	if !reflect.DeepEqual(one, e) {
 		t.Errorf("exchange by exchange %+v\nfrom the log %+v", one, e)
+	}
+}
+
+// While rules are only observed nothing is injected: no holdout would change that.
+func TestEffectOf_OnlyObserved(t *testing.T) {
+	l := newLab(t)
+	for i := range 3 {
+		x := l.exchange(fmt.Sprint("unit ", i), true)
+		x.Decision.Observed = true
+		l.write(x)
+	}
+	e := l.effect()
+	if e.Verdict != store.Collecting || e.Exchanges != 0 || e.Observed != 3 || !strings.HasPrefix(e.Why, "nothing was injected") || strings.Contains(e.Why, "holdout") {
+		t.Errorf("got %+v", e)
+	}
+	l.serve(2, 1, 1, 1)
+	if e = l.effect(); e.Exchanges != 2 || e.Observed != 3 || !strings.HasPrefix(e.Why, "2 of") {
+		t.Errorf("after two that were not: %+v", e)
 	}
 }
 

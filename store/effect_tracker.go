@@ -237,7 +237,7 @@ func (t *Tracker) Rating(f *Feedback) {
 // Effect is what was added up so far. It takes some milliseconds for a thousand
 // units.
 func (t *Tracker) Effect() Effect {
-	e := Effect{Rule: t.rule, Versions: t.span.Versions, Since: t.span.Since, Exchanges: t.exchanges, Withheld: t.withheld, Sources: []Estimate{}}
+	e := Effect{Rule: t.rule, Versions: t.span.Versions, Since: t.span.Since, Exchanges: t.exchanges, Withheld: t.withheld, Observed: len(t.observed), Sources: []Estimate{}}
 	e.Expected, e.Treated = t.ratio.Expected()
 	e.Mismatch = t.ratio.P()
 	for _, did := range t.units {
@@ -320,7 +320,12 @@ func tokenEffect(a *rules.Amount) *TokenEffect {
 // verdict reads the sources. Harm comes first, also when the arms do not look as
 // drawn: to pause a rule costs little.
 func (e *Effect) verdict(chance bool) (Verdict, string) {
-	if !chance {
+	switch {
+	case e.Exchanges == 0 && e.Observed > 0:
+		return Collecting, fmt.Sprintf("nothing was injected into the %d exchanges in scope: the app only observes its rules, or the upstream takes none", e.Observed)
+	case e.Exchanges == 0:
+		return Collecting, "no exchange in scope yet"
+	case !chance:
 		return NoHoldout, "every unit in scope got the same, so there is nothing to compare with: set a holdout"
 	}
 	var judge *Estimate
