@@ -387,6 +387,27 @@ func TestAPI_Compare(t *testing.T) {
 	has(t, b.page(b.browser(Approver), "/proposals/"+p.ID), `name="compare"`)
 }
 
+// The requests compared are as unlike as those in scope are, not one asked three times.
+func TestAPI_CompareUnlike(t *testing.T) {
+	b := start(t, func(o *Options) {
+		o.Ask = func(context.Context, *store.Exchange, string) (string, error) { return "Yes.", nil }
+	})
+	p := b.proposal("Be brief.", "somebody asks", nil, func(p *store.Proposal) {
+		for _, q := range []string{"how do I get a refund for order 103", "How do I get my refund for order 7?", "how do I get a refund for my order", "refund how long",
+			"how do I get a refund, for the order", "when will money arrive on my account"} {
+			x := b.exchange(q, "Soon.", nil)
+			p.Touch.Inside = append(p.Touch.Inside, store.Sample{Exchange: x.ID, Query: q, P: 0.9})
+		}
+	})
+	for range 2 {
+		var got struct{ Items []compared }
+		b.ok(Approver, "POST", "proposals/"+p.ID+"/compare", nil, &got)
+		if len(got.Items) != 3 || got.Items[0].Query != "how do I get a refund for order 103" || got.Items[1].Query != "when will money arrive on my account" || got.Items[2].Query != "refund how long" {
+			t.Errorf("compared %+v", got.Items)
+		}
+	}
+}
+
 // The stream tells of a change at once (2 s leave room for a loaded machine), and
 // A rule that contradicts one in force can replace it, with one click.
 func TestAPI_Supersede(t *testing.T) {

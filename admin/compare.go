@@ -3,8 +3,12 @@ package admin
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"heed/rules"
 	"heed/store"
@@ -25,8 +29,8 @@ type compared struct {
 	Error    string `json:"error,omitempty"`
 }
 
-// compare asks the upstream for answers to logged requests in scope, without and
-// with the proposal, within the hourly budget.
+// compare asks the upstream for answers to logged requests in scope, as unlike as
+// there are, without and with the proposal, within the hourly budget.
 func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error) {
 	if a.opt.Ask == nil {
 		return nil, &Error{Status: http.StatusNotImplemented, Code: "no_ask", Message: "this Heed cannot ask the upstream from here: run gateway and admin in one process"}
@@ -53,10 +57,10 @@ func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error)
 		return nil, err
 	}
 	out := []compared{}
-	for _, s := range unlikeFirst(p.Touch.Inside) {
-		if len(out) == maxCompared {
-			break
-		}
+	for rest := slices.Clone(p.Touch.Inside); len(out) < maxCompared && len(rest) > 0; {
+		i := leastAlike(rest, out)
+		s := rest[i]
+		rest = slices.Delete(rest, i, i+1)
 		one, err := a.compareOne(ctx, app, s, before, after, p.Rule())
 		if errors.Is(err, store.ErrNotFound) {
 			continue // expired since
@@ -67,6 +71,41 @@ func (a *Admin) compare(ctx context.Context, app, id string) ([]compared, error)
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// leastAlike is the sample with the fewest words in common with the chosen one that it
+// is most like, the first of several.
+func leastAlike(samples []store.Sample, chosen []compared) (best int) {
+	least := math.Inf(1)
+	for i, s := range samples {
+		most := 0.0
+		for _, c := range chosen {
+			most = max(most, alike(s.Query, c.Query))
+		}
+		if most < least {
+			best, least = i, most
+		}
+	}
+	return best
+}
+
+// alike is the share of the words of two texts, numbers aside, that both have.
+func alike(a, b string) float64 {
+	of := func(text string) map[string]bool {
+		words := map[string]bool{}
+		for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
+			words[w] = true
+		}
+		return words
+	}
+	x, y := of(a), of(b)
+	both := 0
+	for w := range x {
+		if y[w] {
+			both++
+		}
+	}
+	return float64(both) / float64(max(1, len(x)+len(y)-both))
 }
 
 func (a *Admin) compile(ctx context.Context, set *rules.Set) (*rules.Compiled, error) {
