@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"heed/internal/browser"
 	"heed/store"
@@ -216,6 +217,21 @@ func TestBrowser_KeysDecideInOrder(t *testing.T) {
 	}
 	if got := selected(); got != "Mention note k." {
 		t.Errorf("the last that a key selects is %q", got)
+	}
+}
+
+// With keys alone a card is put off: Enter in the choice of days sends it.
+func TestBrowser_SnoozeByKeys(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	browser.Steps(t, ctx, "open the panel", chromedp.WaitVisible(chromedp.CSS("[data-proposal]")), chromedp.KeyEvent("j"), chromedp.KeyEvent("s"),
+		chromedp.WaitVisible(chromedp.CSS("details.snooze[open] select:focus")), chromedp.KeyEvent(kb.ArrowDown))
+	b.act(t, ctx, "snooze", "", chromedp.KeyEvent(kb.Enter))
+	if got := b.fetch(p.ID); got.State != store.Snoozed || time.Until(got.Until) < 29*24*time.Hour {
+		t.Errorf("it is %s until %v, want a month", got.State, got.Until)
 	}
 }
 

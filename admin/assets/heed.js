@@ -232,6 +232,11 @@ document.addEventListener("keydown", (e) => {
     if (d) { d.open = false; d.closest(".card")?.focus(); }
     return;
   }
+  if (e.key === "Enter" && e.target.matches("details.snooze select:not(:is(:open))")) { // as in a field of text; older browsers know no :open
+    e.preventDefault();
+    e.target.form.requestSubmit(e.target.form.querySelector("button"));
+    return;
+  }
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, textarea, select")) return;
   const card = cards().find((c) => c.classList.contains("selected"));
   switch (e.key) {
