@@ -50,6 +50,13 @@ func TestIssue_MergesByMeaning(t *testing.T) {
 
 // One voice against many makes an exception of the rule, not its end.
 func TestIssue_NarrowsWherePeopleDisagree(t *testing.T) {
+	for _, query := range []string{"how do i return a gift", "how do i return my shoes 2"} { // the latter was one of the many's
+		t.Run(query, func(t *testing.T) { narrows(t, query) })
+	}
+}
+
+func narrows(t *testing.T, query string) {
+	t.Helper()
 	b := newBench(t)
 	for i := range 5 {
 		b.say(b.exchange("how do i return my shoes "+fmt.Sprint(i)), fmt.Sprint("u", i), "Mention the amber desk", returns)
@@ -57,7 +64,7 @@ func TestIssue_NarrowsWherePeopleDisagree(t *testing.T) {
 	b.work()
 	b.approve(b.one())
 	old := b.set().Rules[0]
-	b.say(b.exchange("how do i return a gift"), "u9", "Never mention the amber desk", returns)
+	b.say(b.exchange(query), "u9", "Never mention the amber desk", returns)
 	b.work()
 	p := b.one()
 	if len(p.Conflicts) != 1 || p.Conflicts[0].Rule != old.ID || p.Conflicts[0].Advice != "split" {
@@ -65,8 +72,8 @@ func TestIssue_NarrowsWherePeopleDisagree(t *testing.T) {
 	}
 	b.approve(p)
 	for _, r := range b.set().Rules {
-		if r.ID == old.ID && !slices.Contains(r.Scope.Counterexamples, "how do i return a gift") {
-			t.Errorf("the rule of many has the counterexamples %q, want the request of the one", r.Scope.Counterexamples)
+		if s := r.Scope; r.ID == old.ID && (!slices.Contains(s.Counterexamples, query) || slices.Contains(s.Examples, query)) {
+			t.Errorf("the rule of many has the examples %q, counterexamples %q, want the request of the one in the latter", s.Examples, s.Counterexamples)
 		}
 	}
 	if n := len(b.set().Rules); n != 2 {

@@ -94,14 +94,20 @@ func shape(first rules.Operation, conflicts []store.Conflict, set *rules.Set) []
 	return ops
 }
 
-// except revises a rule so that it no longer applies to the queries.
+// except revises a rule so that it no longer applies to the queries, also to those
+// that are its examples, as long as one is left.
 func except(old *rules.Rule, queries []string) (rules.Operation, bool) {
 	r := old.Clone()
 	r.Version++
 	for _, q := range queries {
-		if !slices.Contains(r.Scope.Examples, q) && !slices.Contains(r.Scope.Counterexamples, q) && len(r.Scope.Counterexamples) < maxExamples {
-			r.Scope.Counterexamples = append(r.Scope.Counterexamples, q)
+		i := slices.Index(r.Scope.Examples, q)
+		if i >= 0 && len(r.Scope.Examples) == 1 || slices.Contains(r.Scope.Counterexamples, q) || len(r.Scope.Counterexamples) >= maxExamples {
+			continue
 		}
+		if i >= 0 {
+			r.Scope.Examples = slices.Delete(r.Scope.Examples, i, i+1)
+		}
+		r.Scope.Counterexamples = append(r.Scope.Counterexamples, q)
 	}
 	return rules.Operation{Kind: rules.Revise, Rule: r}, len(r.Scope.Counterexamples) > len(old.Scope.Counterexamples)
 }
