@@ -59,7 +59,11 @@ func (t *stepTemplate) request(text string) string {
 	if t == nil {
 		return choose(whole)
 	}
-	rest := lines(t.subtract(text))
+	bare := t.subtract(text)
+	if len(spans(bare)) == 0 {
+		return choose(whole) // a question that many ask word for word is no template
+	}
+	rest := lines(bare)
 	labelled := slices.ContainsFunc(whole, func(l line) bool { return l.kind != plain })
 	if long := words(rest) > maxRequestWords; long || labelled {
 		q := strings.TrimSpace(t.subtract(choose(whole)))

@@ -116,6 +116,26 @@ func TestFit_LearnsWhatAStepRepeats(t *testing.T) {
 	}
 }
 
+// Questions that many ask word for word, as buttons that suggest them bring about,
+// are repeated like a preamble.
+func TestFit_ARepeatedQuestionIsNoTemplate(t *testing.T) {
+	var traffic []Logged
+	questions := []string{"how do i return a jacket that does not fit?", "where is the parcel that i ordered", "can i pay by invoice at your shop"}
+	for i := range 90 {
+		q := questions[i%len(questions)]
+		traffic = append(traffic, Logged{Step: "s", Text: q, Query: q})
+	}
+	s := Fit(nil, traffic, FitOptions{})
+	if s.template("s") == nil {
+		t.Fatal("nothing was learned as repeated")
+	}
+	for _, q := range questions {
+		if got := Extract("s", []string{q}, s)[0]; got != q {
+			t.Errorf("query = %q of %q", got, q)
+		}
+	}
+}
+
 func FuzzExtract(f *testing.F) {
 	s := Fit(nil, wrapped(30), FitOptions{})
 	for _, seed := range []string{"", "hi", passages, "Question:", "```", "<a>", "<question></question>", "{\"q\": 1}", "[[[[{{{{",

@@ -171,7 +171,7 @@ func (s *Stats) template(step string) *stepTemplate {
 }
 
 // subtract removes the template's words from a turn and leaves a line end where
-// they stood. A turn that is nothing but template stays as it is.
+// they stood.
 func (t *stepTemplate) subtract(text string) string {
 	if t == nil {
 		return text
