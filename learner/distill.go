@@ -55,7 +55,7 @@ func Distill(f *store.Feedback, d Diagnosis, link *store.Link, p AppPolicy, know
 
 // personal finds one person's taste: it is proposed for that person only, and an
 // admin may widen it.
-var personal = regexp.MustCompile(`(?i)\b(i prefer|i'd prefer|i personally|just for me|my own taste|my preference|call me|address me)\b|\bpersonally,|\bfor me([,:]|[.! ]*$| please\b)`)
+var personal = regexp.MustCompile(`(?i)\b(i prefer|i'd prefer|i personally|just for me|my own taste|my preference|call me|address me)\b|\bpersonally,|\bfor me([,:.!;]|\s*$|,? please\b)`)
 
 // everywhere finds a condition that is none.
 var everywhere = regexp.MustCompile(`(?i)^(always|everywhere|any ?time|at all times|(for |in |to |on |with )?(all|any|every|each)( of)?( the| your)? ?(answers?|repl(y|ies)|responses?|questions?|requests?|messages?|topics?|cases?|time|chats?|conversations?)?)[.! ]*$`)

@@ -58,6 +58,9 @@ func TestDistill_Scopes(t *testing.T) {
 	if r := said(func(f *store.Feedback) { f.Comment = "Keep it under 30 words for me." }); r.Scope.Hard.User != "u1" {
 		t.Errorf("one person's taste became a rule for all: %+v", r.Scope.Hard)
 	}
+	if r := said(func(f *store.Feedback) { f.Comment = "Keep it short for me. Thank you!" }); r.Scope.Hard.User != "u1" {
+		t.Errorf("one person's taste became a rule for all: %+v", r.Scope.Hard)
+	}
 	if r := said(func(f *store.Feedback) { f.Comment = "For me, always mention the fee" }); r.Scope.Hard.User != "u1" {
 		t.Errorf("one person's taste: %+v", r.Scope)
 	}

@@ -11,8 +11,8 @@ const maxComment = 4 << 10
 
 // Instruction reports whether a person's comment tells the agent what to do,
 // and returns that as an action in the person's own words: without greeting,
-// complaint, "please" or the frame of a wish ("I want you to mention X" is
-// "Mention X."). Of several sentences it takes those that instruct, as many as
+// complaint, "please", "for me" or the frame of a wish ("I want you to mention X"
+// is "Mention X."). Of several sentences it takes those that instruct, as many as
 // fit into MaxLength. A condition stated in the comment is left out; AppliesWhen
 // has it. Complaints ("wrong", "too long") and requests of the moment ("tell me
 // the price", "I want a refund") are no instructions.
@@ -41,7 +41,7 @@ func Instruction(comment string) (action string, ok bool) {
 // tone, please be polite"; "good, but mention the fee").
 func instruct(s string) (string, bool) {
 	polite := pleaseAnywhere.MatchString(s)
-	s = tidy(s)
+	s = tidy(withoutForMe(s))
 	if s == "" {
 		return "", false
 	}
@@ -60,6 +60,21 @@ func instruct(s string) (string, bool) {
 	}
 	return "", false
 }
+
+// withoutForMe takes "for me" off a wish: whom a rule is for is its scope. "What is
+// best for me" stays.
+func withoutForMe(s string) string {
+	m := forMe.FindStringSubmatchIndex(s)
+	if m == nil || goodForMe.MatchString(s[:m[0]]) {
+		return s
+	}
+	return s[:m[0]] + s[m[2]:]
+}
+
+var (
+	forMe     = regexp.MustCompile(`(?i),?(?: just| only| at least)? for me((?:,? please)?(?:[,.!:;].*)?)$`)
+	goodForMe = regexp.MustCompile(`(?i)\b(?:works?|best|better|good|right|easy|easier|hard|harder|enough|fine|ok|okay|important|matters?|relevant|useful|possible|impossible|difficult|nothing|anything|something|what|that|is|are|was|were)$`)
+)
 
 var breaks = regexp.MustCompile(`(?i)(?:[,:;.)] | - | – | — |, ?)(?:(?:but|and|so|aber|mais|pero|also|instead|rather) )?|\b(?:but|aber|mais|pero|instead|so) `)
 

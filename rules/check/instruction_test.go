@@ -55,6 +55,9 @@ func TestInstruction_Several(t *testing.T) {
 	for said, want := range map[string]string{
 		"I like it when you use bullet points": "Use bullet points.",
 		"I like short answers":                 "Give short answers.",
+		"Keep it under 30 words for me.":       "Keep it under 30 words.",
+		"Keep it short for me, please":         "Keep it short.",
+		"Use the size that is best for me":     "Use the size that is best for me.",
 	} {
 		if got, ok := Instruction(said); !ok || got != want {
 			t.Errorf("%q: got %q, %v, want %q", said, got, ok, want)
