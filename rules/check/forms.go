@@ -39,6 +39,9 @@ var formers = []former{
 			low := strings.ToLower(m[1])
 			return Spec{Kind: KindCase, Args: []string{map[bool]string{true: "lower", false: "upper"}[strings.HasPrefix(low, "lower") || strings.HasPrefix(low, "small")]}, Not: negative}, true
 		}},
+	{form(`(?:answer|reply|respond|write|give ` + whole + `|keep ` + whole + `) in plain text(?: only)?`), func(_ []string, negative bool) (Spec, bool) {
+		return Spec{Kind: KindHas, Args: []string{"markdown"}, Not: true}, !negative
+	}},
 	{form(`(?:answer|reply|respond|write|speak|be|give ` + whole + `|keep ` + whole + `)(?: ` + whole + `)?(?: only| always| back)? in (?:plain |simple |proper )?([\pL]+)(?: only| language|, always)?`), languageForm},
 	{form(`(?:auf|antworte(?:n sie)?(?: immer)? auf|réponds? en|répondez en|responde(?:r)? en|responda en) ([\pL]+)`), languageForm},
 	{form(`(?:end|finish|close|conclude|ending|finishing)(?: ` + whole + `)?(?: by asking| with)? (?:an? |asking an? )?(?:\w+ ){0,2}question(?: mark)?`), question},

@@ -41,7 +41,7 @@ func Instruction(comment string) (action string, ok bool) {
 // tone, please be polite"; "good, but mention the fee").
 func instruct(s string) (string, bool) {
 	polite := pleaseAnywhere.MatchString(s)
-	s = tidy(withoutForMe(s))
+	s = tidy(withoutForMe(lastly(s)))
 	if s == "" {
 		return "", false
 	}
@@ -60,6 +60,22 @@ func instruct(s string) (string, bool) {
 	}
 	return "", false
 }
+
+// lastly reads "next time give me X" as "give X": what is wanted from now on is no
+// errand of the moment.
+func lastly(s string) string {
+	if !lasting.MatchString(s) {
+		return s
+	}
+	s = tellsMe.ReplaceAllString(s, "state $1")
+	return toMe.ReplaceAllString(s, "$1 ")
+}
+
+var (
+	lasting = regexp.MustCompile(`(?i)\b(?:next time|in (?:the )?future|from now on|going forward|always|every time|each time)\b`)
+	tellsMe = regexp.MustCompile(`(?i)\btell (?:me|us) (the|our|its|which|how|where)\b`)
+	toMe    = regexp.MustCompile(`(?i)\b(give|show|list|offer|quote|explain)(?: to)? (?:me|us)\b ?`)
+)
 
 // withoutForMe takes "for me" off a wish: whom a rule is for is its scope. "What is
 // best for me" stays.
@@ -92,11 +108,13 @@ func tidy(s string) string {
 	}
 }
 
-var leadIn = regexp.MustCompile(`(?i)^(?:instead, |(?:here|in this case|in that case|in such a case|in cases like this|this time|hier|in diesem fall|ici|dans ce cas|aquí|aqui|en este caso)\b,? |(?:hi|hello|hey|dear|hallo|bonjour|hola|salut)(?: there| bot| team| all| assistant)?[,!. ]|(?:thanks|thank you|ok|okay|well|also|and|but|so|then|just|again|rather|better(?: to)?|best to|ideally|kindly|pls|plz|please|bitte|svp|por favor|s'il vous plait|s'il te plaît|s'il vous plaît|und|aber|et|mais|y|pero|additionally|furthermore|moreover|suggestion|feedback|tip|note|hint|nb|ps)\b[,:!.]?(?: |$)|(?:in (?:the )?future|for (?:the )?future|next time|from now on|going forward|in general|generally|as a rule|the next time|nächstes mal|beim nächsten mal|in zukunft|künftig|la prochaine fois|à l'avenir|la próxima vez|en el futuro|in such cases|in these cases|for next time|at the end of the day|one thing|my suggestion)\b[,:]? ?|(?:i think|i feel|i believe|i guess|imo|imho|in my opinion|maybe|perhaps|i suggest|i'd suggest|i would suggest|we think|honestly|actually|really)(?: that)?,? )`)
+var leadIn = regexp.MustCompile(`(?i)^(?:instead, |(?:here|in this case|in that case|in such a case|in cases like this|this time|hier|in diesem fall|ici|dans ce cas|aquí|aqui|en este caso)\b,? |(?:hi|hello|hey|dear|hallo|bonjour|hola|salut)(?: there| bot| team| all| assistant)?[,!. ]|(?:thanks|thank you|ok|okay|well|also|and|but|so|then|just|again|rather|better(?: to)?|best to|try to|try and|ideally|kindly|pls|plz|please|bitte|svp|por favor|s'il vous plait|s'il te plaît|s'il vous plaît|und|aber|et|mais|y|pero|additionally|furthermore|moreover|suggestion|feedback|tip|note|hint|nb|ps)\b[,:!.]?(?: |$)|(?:in (?:the )?future|for (?:the )?future|next time|from now on|going forward|in general|generally|as a rule|the next time|nächstes mal|beim nächsten mal|in zukunft|künftig|la prochaine fois|à l'avenir|la próxima vez|en el futuro|in such cases|in these cases|for next time|at the end of the day|one thing|my suggestion)\b[,:]? ?|(?:i think|i feel|i believe|i guess|imo|imho|in my opinion|maybe|perhaps|i suggest|i'd suggest|i would suggest|we think|honestly|actually|really)(?: that)?,? )`)
 
 // frame recognizes one way of instructing and returns the action; polite says
 // that there was a "please" in the sentence.
 func frame(s string, polite bool) (string, bool) {
+	s = quits.ReplaceAllString(refrains.ReplaceAllString(s, "avoid $1"), "stop $1")
+	exclaimed := strings.HasSuffix(s, "!")
 	s = strings.TrimSpace(strings.TrimRight(s, " .!"))
 	s = strings.TrimSpace(pleaseAnywhere.ReplaceAllString(s, ""))
 	if s == "" {
@@ -105,14 +123,17 @@ func frame(s string, polite bool) (string, bool) {
 	if a, ok := asked(s); ok {
 		return sentence(a)
 	}
+	if wishful.MatchString(s) {
+		s = "I " + s
+	}
+	if a, ok := terse(s, polite || exclaimed); ok {
+		return sentence(a)
+	}
 	if hopeless.MatchString(s) {
 		return "", false
 	}
 	if headless.MatchString(s) {
 		s = "it " + s
-	}
-	if wishful.MatchString(s) {
-		s = "I " + s
 	}
 	for _, try := range []func(string, bool) (string, bool){requested, foreign, omitted, lacking, modal, wished, comparative, imperative} {
 		if a, ok := try(s, polite); ok {
@@ -121,6 +142,11 @@ func frame(s string, polite bool) (string, bool) {
 	}
 	return "", false
 }
+
+var (
+	refrains = regexp.MustCompile(`(?i)^(?:refrain|abstain) from (\pL+ing)\b`)
+	quits    = regexp.MustCompile(`(?i)^(?:quit|cease) (?:to )?(\pL+ing)\b`)
+)
 
 // sentence makes an action of what a reader returned.
 func sentence(a string) (string, bool) {
@@ -141,4 +167,4 @@ var pleaseAnywhere = regexp.MustCompile(`(?i),? ?\b(?:please|pls|plz|thanks|than
 
 // hopeless finds what sounds like an instruction and helps nobody: insults,
 // "do better", sarcasm, questions to the bot about itself.
-var hopeless = regexp.MustCompile(`(?i)^(?:(?:just |simply |at least |actually )*(?:answer(?: (?:the|my|this|me|it|what|properly|correctly|questions?))?$|answer (?:the|my|this|me|it|what|properly|correctly)|address (?:my|the (?:question|issue|problem)|this|it)|report (?:this|it|you)|read|understand|listen|try|fix|do (?:better|something|it|that|this|your|you)|get|go|stop (?:lying|guessing|being|wasting|it|this|that|hallucinating|making)|learn|check your|look (?:it|again)|think|improve|give up|shut|wake|quit|wait|come on|help|work|use your|be (?:better|smarter|correct|right|accurate|serious|ashamed|useful|helpful)|make (?:sense|it (?:work|right|better|correct))|don't (?:bother|waste|lie|guess|make (?:things|stuff|me)|you|be (?:stupid|silly))|never (?:mind|again|works?|seen|heard|had|got|use(?:d)? this|mentioned that i)|keep (?:trying|up|it up|dreaming|going|your day job)|see (?:above|my|the)|look (?:at|up)|tell me|give me|show me|send me|let me|find me|get me|say that again|use (?:google|a (?:dictionary|calculator|brain))|ask (?:someone|your|google|chatgpt|me)|call me|note to self|refund|cancel)(?:\b.*)?)$|\b(?:ashamed|kidding|joking|a joke|idiot|stupid|embarrass|moron|fired|shut down|google it|get real|seriously\?|lol|lmao|wtf)\b|\b(?:can|could|do|did|will|are) you even\b|^(?:why|how|what|who|where|when|which|was soll|warum|wieso|pourquoi|por qué)\b.*`)
+var hopeless = regexp.MustCompile(`(?i)^(?:(?:just |simply |at least |actually )*(?:answer(?: (?:the|my|this|me|it|what|properly|correctly|questions?))?$|answer (?:the|my|this|me|it|what|properly|correctly)|address (?:my|the (?:question|issue|problem)|this|it)|report (?:this|it|you)|read|understand|listen|try|fix|do (?:better|something|it|that|this|your|you)|get|go|stop (?:lying|guessing|being|wasting|it|this|that|hallucinating|making)|learn|check your|look (?:it|again)|think|improve|give up|shut|wake|quit|wait|come on|help|work|use your|be (?:better|smarter|correct|right|accurate|serious|ashamed|useful|helpful)|make (?:sense|it (?:work|right|better|correct))|don't (?:bother|waste|lie|guess|make (?:things|stuff|me)|you|be (?:stupid|silly))|never (?:mind|again|works?|seen|heard|had|got|use(?:d)? this|mentioned that i)|keep (?:trying|up|it up|dreaming|going|your day job)|see (?:above|my|the)|look (?:at|up)|tell me|give me|show me|send me|let me|find me|get me|say that again|use (?:google|a (?:dictionary|calculator|brain))|ask (?:someone|your|google|chatgpt)|ask me(?: (?:if|again|later)\b|$)|explain yourself|call me(?: (?:back|when|on|at|if|crazy|old|an?|later|now|asap|today|tomorrow|by phone)\b|$)|note to self|refund|cancel)(?:\b.*)?)$|\b(?:ashamed|kidding|joking|a joke|idiot|stupid|embarrass|moron|fired|shut down|google it|get real|seriously\?|lol|lmao|wtf)\b|\b(?:can|could|do|did|will|are) you even\b|^(?:why|how|what|who|where|when|which|was soll|warum|wieso|pourquoi|por qué)\b.*`)

@@ -69,6 +69,50 @@ func TestInstruction_Several(t *testing.T) {
 	}
 }
 
+// What is wished in few words, or with a verb that says nothing, gets the check that a
+// whole sentence gets.
+func TestInstruction_Terse(t *testing.T) {
+	for _, c := range []struct{ said, action, spec string }{
+		{"Answer me in German", "Answer in German.", "language de"},
+		{"I always want answers in German", "Answer in German.", "language de"},
+		{"I need the answer in French", "Answer in French.", "language fr"},
+		{"is it possible to answer in German?", "Answer in German.", "language de"},
+		{"English only, please", "Answer in English.", "language en"},
+		{"no emojis!", "Use no emojis.", "not has emoji"},
+		{"please no more emojis", "Use no emojis.", "not has emoji"},
+		{"I hate emojis", "Use no emojis.", "not has emoji"},
+		{"I don't want to see any links", "Do not include links.", "not has link"},
+		{"I want bullet points", "Use bullet points.", "format bullets"},
+		{"You forgot the bullet points.", "Use bullet points.", "format bullets"},
+		{"I'd rather have a table", "Use a table.", "format table"},
+		{"max 3 sentences please", "Answer in max 3 sentences.", "max sentences"},
+		{"plain text only", "Answer in plain text.", "not has markdown"},
+		{"Try to be brief", "Be brief.", ""},
+		{"could you give me the price in euros next time", "Give the price in euros.", ""},
+		{"Prices should always be in euros", "Give prices in euros.", ""},
+		{"I would like the date in ISO format", "Include the date in ISO format.", ""},
+		{"I want you to address me formally", "Address me formally.", ""},
+		{"simpler language please", "Use simpler language.", ""},
+		{"Refrain from using emojis", "Avoid using emojis.", "not has emoji"},
+		{"Call me Sam", "Call me Sam.", ""},
+	} {
+		got, ok := Instruction(c.said)
+		spec := ""
+		for _, s := range Compile(got) {
+			spec += map[bool]string{true: "not "}[s.Not] + s.Kind + " " + s.Args[0]
+		}
+		if !ok || got != c.action || spec != c.spec {
+			t.Errorf("Instruction(%q) = %q, %v, checked as %q, want %q checked as %q", c.said, got, ok, spec, c.action, c.spec)
+		}
+	}
+	for _, s := range []string{"no sources", "no idea what this means", "I want my money back", "I need it in black", "I love the short answers", "how about an answer?",
+		"is it possible to talk to someone?", "call me back", "not in German", "I don't like this", "try harder", "no jargon was explained", "the table is wrong"} {
+		if got, ok := Instruction(s); ok {
+			t.Errorf("Instruction(%q) = %q, want none", s, got)
+		}
+	}
+}
+
 func TestAppliesWhen(t *testing.T) {
 	for _, c := range []struct{ comment, cond, rest string }{
 		{"For return questions, always link the page.", "someone asks return questions", "always link the page."},

@@ -35,7 +35,7 @@ var (
 	modalActive  = regexp.MustCompile(`(?i)^` + subject + `(?: also| really| probably| definitely| always| still| just| simply| at least| clearly)*(?:'d better| should(?:n't| not)?| must(?:n't| not)?| needs? to| has to| have to| ought to| could have| could| might want to| is supposed to| are supposed to| can also| needn't| shall)(?: (.+))$`)
 	modalPassive = regexp.MustCompile(`(?i)^(.{2,120}?) (?:should|must|needs? to|has to|have to|ought to)( not|n't)?(?: always| also| never)? (?:be|have been|get)(?: always| clearly| also| explicitly)* (\w+)(?: (.+))?$`)
 	thereShould  = regexp.MustCompile(`(?i)^there (?:should|must|needs? to|has to|ought to)(?: always| also)?( not|n't| never)?(?: always| also)? (?:be|have been) (.+)$`)
-	uselessVP    = regexp.MustCompile(`(?i)^(?:know|learn|try$|try (?:again|harder)|read|work|do|go|get|see|think|improve|understand|stop existing|feel|be (?:able|ashamed|correct|right|better|good|accurate|helpful|useful|fixed|improved|clear|an? |the |easy|possible|obvious|enough|fine|great|true|aware|more (?:helpful|accurate|useful|correct)|kidding|there|about)|answer (?:the|my) question|address|help|make sense|have known|have (?:been|answered|worked|understood|done)|look (?:into|at|like)|refund|cancel|pay|take|cost|arrive|not (?:be wrong|happen|exist|have to))\b`)
+	uselessVP    = regexp.MustCompile(`(?i)^(?:know|learn|try$|try (?:again|harder)|read|work|do|go|get|see|think|improve|understand|stop existing|feel|be (?:able|ashamed|correct|right|better|good|accurate|helpful|useful|fixed|improved|clear|an? |the |easy|possible|obvious|enough|fine|great|true|aware|more (?:helpful|accurate|useful|correct)|kidding|there|about)|answer (?:the|my) question|address(?: (?:it|this|that|the (?:question|issue|problem|point|topic|matter|concern)s?|my|our|what)\b|$)|help|make sense|have known|have (?:been|answered|worked|understood|done)|look (?:into|at|like)|refund|cancel|pay|take|cost|arrive|not (?:be wrong|happen|exist|have to))\b`)
 )
 
 // modal is "it should mention X", "you should have mentioned X", "X must be
@@ -120,7 +120,7 @@ var (
 	seeTo     = regexp.MustCompile(`(?i)^(?:remember|make sure|be sure|take care|ensure|see to it|try|not forget|learn|start|begin|be able|do well)(?: to| that it| that you| it| you| that) `)
 	tellMe    = regexp.MustCompile(`(?i)^(?:tell|inform|warn|remind|notify|show|give) (?:me|us) (about|of|on|that) (.+)$`)
 	giveMe    = regexp.MustCompile(`(?i)^(?:tell|give|show|send|offer|provide|write|name) (?:me|us) (.+)$`)
-	comeWith  = regexp.MustCompile(`(?i)^(?:come|go|be accompanied|be followed) (?:along )?(?:with|by) (.+)$`)
+	comeWith  = regexp.MustCompile(`(?i)^(?:(?:come|go|be accompanied|be followed) (?:along )?(?:with|by)|contain) (.+)$`)
 	answered  = regexp.MustCompile(`(?i)^be (?:answered|written|given|formatted|phrased|worded|presented) (.+)$`)
 	beWord    = regexp.MustCompile(`(?i)^be (.+)$`)
 	mannerly  = regexp.MustCompile(`^(in|as|within|under|at most|no (more|longer)|politely|briefly|concisely)\b`)

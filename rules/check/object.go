@@ -12,6 +12,12 @@ func include(np string, negative bool) (string, bool) {
 	if emptyThing.MatchString(np) || len(strings.Fields(np)) > 30 {
 		return "", false
 	}
+	if bareFormat.MatchString(np) {
+		return asFormat(np, negative), true
+	}
+	if style.MatchString(np) && !negative {
+		return "use " + np, true
+	}
 	if negative || noThing.MatchString(np) {
 		return "do not include " + noAny.ReplaceAllString(np, ""), true
 	}
@@ -20,6 +26,22 @@ func include(np string, negative bool) (string, bool) {
 	}
 	return "include " + np, true
 }
+
+// asFormat is to use a format: who reads "include bullet points" may name them.
+func asFormat(np string, negative bool) string {
+	if negative {
+		return "do not use " + np
+	}
+	if oneFormat.MatchString(np) {
+		np = "a " + np
+	}
+	return "use " + np
+}
+
+// style is what an answer has from its first word to its last.
+var style = regexp.MustCompile(`(?i)^(?:an? |more )?(?:\pL+ ){1,3}(?:tone|style|language|wording|units)$`)
+
+var oneFormat = regexp.MustCompile(`(?i)^(?:(?:short|simple|clear|plain) )*(?:table|(?:bullet(?:ed)?|bullet point|numbered) list|code block)\b`)
 
 var comparison = regexp.MustCompile(`(?i)^(?:(?:shorter|longer|simpler|clearer|more|less|fewer|friendlier)\b|(?:short|brief|concise|simple|formal|informal) (?:answers?|repl(?:y|ies)|responses?|explanations?)$)`)
 
@@ -36,6 +58,9 @@ func mention(np string) (string, bool) {
 	if emptyThing.MatchString(np) || len(strings.Fields(np)) > 25 || strings.Contains(np, " because ") {
 		return "", false
 	}
+	if what := strings.TrimPrefix(np, "the "); bareFormat.MatchString(what) {
+		return asFormat(what, false), true
+	}
 	if m := partOf.FindStringSubmatch(np); m != nil {
 		if m[1] == "" {
 			np = "a " + np
@@ -50,7 +75,7 @@ var (
 	noAny   = regexp.MustCompile(`(?i)^(?:no|any) `)
 	// mentioning is what stands around the thing itself: "the bit about X", "any mention of X".
 	mentioning = regexp.MustCompile(`(?i)^(?:(?:any|to mention|mentioning) )?(?:(?:(?:an?|the|any|that|some|short|single|brief|little) )*(?:bits?|part|passage|hint|note|remark|word|words|mention|sentence|line|reference|pointer|something|anything) (?:about|on|of|to|regarding|that says) )?`)
-	nowhere    = regexp.MustCompile(`(?i) (?:at all|again|here|anywhere|either|yet|in (?:the|your|this) (?:answer|reply|response))$`)
+	nowhere    = regexp.MustCompile(`(?i) (?:at all|again|here|anywhere|either|yet|in (?:the|your|this|all|every) (?:answers?|repl(?:y|ies)|responses?))$`)
 )
 
 // partOf finds what an answer has rather than mentions.

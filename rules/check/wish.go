@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	wishTo     = regexp.MustCompile(`(?i)^(?:i|we)(?:'d| would)? (?:really |also |just |rather |much |strongly )*(?:like|want|prefer|expect|wish|need|love|expected|wanted|like it if|prefer it if|love it if|appreciate it if|would like|would have liked|have liked|have preferred|ask|was hoping for|was expecting|would prefer)(?: for)? ` + subject + `(?: to| would| could| should)? (.+)$`)
+	wishTo     = regexp.MustCompile(`(?i)^(?:i|we)(?:'d| would)? (?:really |also |just |rather |much |strongly |always |only )*(?:like|want|prefer|expect|wish|need|love|expected|wanted|like it if|prefer it if|love it if|appreciate it if|would like|would have liked|have liked|have preferred|ask|was hoping for|was expecting|would prefer)(?: for)? ` + subject + `(?: to| would| could| should)? (.+)$`)
 	wishThat   = regexp.MustCompile(`(?i)^(?:i|we)(?:'d| would)? (?:wish|(?:like|prefer|love|appreciate) it (?:if|when)|like if|prefer if|hoped|expected|hope|want|was hoping|was expecting|were hoping|had hoped|thought)(?: that)? ` + subject + `(?: had| would have| would| could have| could| also)* (.+)$`)
-	wishThing  = regexp.MustCompile(`(?i)^(?:i|we)(?:'d|'m|'re| am| are| would)? (?:really |also |just |rather |much )*(?:like|love|prefer|want|expect|expected|wanted|have liked|have preferred|have loved|have expected|appreciate|have appreciated|was expecting|was hoping for|miss|missed|missing|am missing|would prefer|would like|need|was missing|were missing)(?: to (?:see|have|get|read|find|have seen))? (.+)$`)
+	wishThing  = regexp.MustCompile(`(?i)^(?:i|we)(?:'d|'m|'re| am| are| would)? (?:really |also |just |rather |much |always |only |generally |usually )*(?:like|rather have|rather see|rather get|love|prefer|want|expect|expected|wanted|have liked|have preferred|have loved|have expected|appreciate|have appreciated|was expecting|was hoping for|miss|missed|missing|am missing|would prefer|would like|need|was missing|were missing)(?: to (?:see|have|get|read|find|have seen))? (.+)$`)
 	betterIf   = regexp.MustCompile(`(?i)^` + subject + `?(?:'d| would| might| could)(?: have)?(?: be| been)?(?: even| much| really| so| a lot)? ?(?:nice|nicer|good|better|great|helpful|more helpful|best|useful|more useful|cool|perfect|ideal|preferable|appreciated|help)(?: if ` + subject + `(?: also| had| would| could| always)*| to| when it| to have it) (.+)$`)
 	betterWith = regexp.MustCompile(`(?i)^` + subject + `?(?:'d| would| might| could)(?: have)?(?: be| been)?(?: even| much| really)? ?(?:nice|nicer|good|better|great|helpful|more helpful|best|useful|more useful|easier to read|clearer)(?: to (?:have|see|get)| with) (.+)$`)
 	asThing    = regexp.MustCompile(`(?i)^(?:i|we)(?:'d| would)? (?:prefer|like|rather have|have preferred) (?:the answers?|it|answers|repl(?:y|ies)|responses?)? ?(in|as|with|without) (.+)$`)
@@ -33,7 +33,7 @@ func wished(s string, _ bool) (string, bool) {
 	if m := betterWith.FindStringSubmatch(s); m != nil {
 		return include(m[1], false)
 	}
-	if m := wishThing.FindStringSubmatch(s); m != nil {
+	if m := wishThing.FindStringSubmatch(s); m != nil && !praise.MatchString(s) {
 		if aWord.MatchString(m[1]) {
 			return mention(m[1])
 		}
@@ -83,16 +83,17 @@ func loose(vp string) (string, bool) {
 }
 
 var (
+	praise    = regexp.MustCompile(`(?i)^(?:i|we) (?:really |just |also )*(?:like|love|appreciate) (?:the|your|this|that|these|those|how)\b`)
 	prefers   = regexp.MustCompile(`(?i)\bprefer`)
 	looseHead = regexp.MustCompile(`(?i)^(?:to|would|could|also|had|have|not to)\b ?`)
-	nearWords = regexp.MustCompile(`(?i)^(?:by|on|at|now|today|tomorrow|until|before|after|asap|back|from|for|to|of)\b`)
+	nearWords = regexp.MustCompile(`(?i)^(?:in|as|by|on|at|now|today|tomorrow|until|before|after|asap|back|from|for|to|of)\b`)
 	nounVerb  = regexp.MustCompile(`(?i)\b(is|was|are|were|does|than)\b`)
 	beKind    = regexp.MustCompile(`(?i)^(?:formal|informal|concise|polite|friendly|technical|direct|specific|personal)\b`)
 )
 
 var (
 	shorter  = regexp.MustCompile(`(?i)^(?:(?:a bit|a little|much|way) )?(shorter|longer|simpler|clearer|more|less|fewer|friendlier|no)(?: (.+))?$`)
-	usefully = regexp.MustCompile(`(?i)\b(examples?|bullets?|bullet points?|emojis?|jargon|links?|words|sentences?|paragraphs?|detail|details|steps|sources?|marketing|apologies|formal|informal|concise|polite|friendly|answers?|repl(?:y|ies)|text|technical|tables?|exclamation marks?|lists?|headings|markdown|structure|small talk|abbreviations|repetition|direct|specific|specifics|personal|numbers|sales talk|filler|greeting)\b`)
+	usefully = regexp.MustCompile(`(?i)\b(examples?|bullets?|bullet points?|emojis?|jargon|links?|words|sentences?|paragraphs?|detail|details|steps|sources?|marketing|apologies|formal|informal|concise|polite|friendly|answers?|repl(?:y|ies)|text|technical|tables?|exclamation marks?|lists?|headings|markdown|structure|small talk|abbreviations|repetition|direct|specific|specifics|personal|numbers|sales talk|filler|greeting|language|tone|wording|style)\b`)
 )
 
 // comparative is "shorter answers, please", "no emojis please", "more examples
@@ -105,9 +106,11 @@ func comparative(s string, polite bool) (string, bool) {
 	word, rest := strings.ToLower(m[1]), m[2]
 	switch {
 	case word == "no":
-		return "use no " + rest, usefully.MatchString(rest)
+		return "use no " + strings.TrimPrefix(rest, "more "), usefully.MatchString(rest)
 	case rest == "" && word != "more" && word != "less" && word != "fewer":
 		return "keep it " + word, true
+	case style.MatchString(word + " " + rest):
+		return "use " + word + " " + rest, true
 	case usefully.MatchString(rest) && beKind.MatchString(rest):
 		return "be " + word + " " + rest, true
 	case usefully.MatchString(rest):

@@ -132,7 +132,7 @@ func capitalize(s string) string {
 func lowerFirst(s string) string {
 	r := []rune(s)
 	if len(r) > 1 && unicode.IsUpper(r[0]) && !unicode.IsUpper(r[1]) {
-		if w, _, _ := strings.Cut(strings.ToLower(s), " "); functionWords[w] || w == "links" || w == "information" || w == "some" || w == "more" || len(w) < 3 {
+		if w, _, _ := strings.Cut(strings.ToLower(s), " "); functionWords[w] || w == "links" || w == "information" || w == "some" || values.MatchString(w) || w == "more" || len(w) < 3 {
 			return strings.ToLower(string(r[0])) + string(r[1:])
 		}
 	}
