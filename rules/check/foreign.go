@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// foreign reads the common forms of German, French and Spanish. The action
-// stays in the person's language.
+// foreign reads the common forms of German, French and Spanish, and what is marked as
+// an instruction in more languages. The action stays in the person's language.
 func foreign(s string, polite bool) (string, bool) {
 	for _, f := range foreignForms {
 		m := f.re.FindStringSubmatch(s)
@@ -15,7 +15,7 @@ func foreign(s string, polite bool) (string, bool) {
 		}
 		return strings.ReplaceAll(f.to, "$1", strings.TrimSpace(m[1])), true
 	}
-	return "", false
+	return marked(s)
 }
 
 // foreignForms: what is said, and what it becomes ($1 is the words kept).

@@ -48,7 +48,7 @@ var formers = []former{
 	{form(`ask (?:an? )?(?:\w+ )?question at the end(?: of ` + whole + `)?`), question},
 	{form(`(?:begin|start|open|beginning|starting|opening)(?: ` + whole + `)?(?: off)?(?: with| by saying| by writing|:)(?: the (?:words?|phrase|sentence|line))? (.+)`), edge(KindBegin)},
 	{form(`(?:end|finish|close|conclude|sign off|ending|finishing|closing)(?: ` + whole + `)?(?: with| by saying| by writing|:)(?: the (?:words?|phrase|sentence|line))? (.+)`), edge(KindEnd)},
-	{form(`(?:use|using|add|adding|include|including|put|write|with)? ?(?:any |an |a |some |so many )?(emojis?|emoticons?|smileys?|exclamation (?:marks?|points?)|markdown)(?: .{0,20})?`),
+	{form(`(?:(?:use|using|add|adding|include|including|put|write|with) ?(?:any |an |a |some |so many )?|(?:any |so many )?)(emojis?|emoticons?|smileys?|exclamation (?:marks?|points?)|markdown)(?: (?:in|at|any ?more|again|ever|please|here|for|on|to|when|everywhere)\b.{0,20})?`),
 		func(m []string, negative bool) (Spec, bool) {
 			negative = negative || strings.HasPrefix(strings.ToLower(m[0]), "no ")
 			if strings.HasPrefix(strings.ToLower(m[1]), "excl") {

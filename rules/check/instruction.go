@@ -3,6 +3,7 @@ package check
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -150,11 +151,15 @@ var (
 
 // sentence makes an action of what a reader returned.
 func sentence(a string) (string, bool) {
-	a = strings.TrimRight(strings.TrimSpace(a), " .,;:!?")
-	if n := utf8.RuneCountInString(a); n < 4 || n > MaxLength-1 {
+	a = strings.TrimRight(strings.TrimSpace(a), " .,;:!?。！？")
+	stop, least := ".", 4
+	if r, _ := utf8.DecodeLastRuneInString(a); ideographic(r) && !unicode.Is(unicode.Hangul, r) {
+		stop, least = "。", 3
+	}
+	if n := utf8.RuneCountInString(a); n < least || n > MaxLength-1 {
 		return "", false
 	}
-	return capitalize(a) + ".", true
+	return capitalize(a) + stop, true
 }
 
 // headless sentences leave out "it" in front of the modal verb.
