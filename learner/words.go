@@ -35,7 +35,7 @@ func stemOf(word string) string {
 func contentWords(s string) []string {
 	var out []string
 	seen := map[string]bool{}
-	for _, w := range words(s) {
+	for _, w := range unspaced(words(s)) {
 		w = strings.Trim(w, "'")
 		if plainWords[w] || plainWords[strings.ReplaceAll(w, "'", "")] || utf8.RuneCountInString(w) < 2 && w < "\u0100" {
 			continue
@@ -47,6 +47,22 @@ func contentWords(s string) []string {
 	}
 	return out
 }
+
+// unspaced takes the hiragana out of words: in Japanese, which has no spaces, it is
+// what stands around the words that carry meaning.
+func unspaced(words []string) []string {
+	out := make([]string, 0, len(words))
+	for _, w := range words {
+		if strings.IndexFunc(w, hiragana) < 0 {
+			out = append(out, w)
+			continue
+		}
+		out = append(out, strings.FieldsFunc(w, hiragana)...)
+	}
+	return out
+}
+
+func hiragana(r rune) bool { return unicode.Is(unicode.Hiragana, r) }
 
 // stemSet is the set of stems of the content words of s.
 func stemSet(s string) map[string]bool {
@@ -69,7 +85,8 @@ today together told tomorrow too tried try trying two under understand until up 
 when whenever where whether which while who whom whos whose why will with within without wont work working works would wouldnt yes yet you youre your yours yourself
 der die das und ist nicht ein eine einen einem einer sie ihr ihre ich wir mit auf für zu den dem des von im auch kann können haben werden bitte oder wenn es sind mein meine wie was wo warum
 le la les et est des une un vous votre nous pour dans que qui pas sur avec sont par ce cette au du de je il elle mon ma mes comment pourquoi
-el los las y es una su para en con por del se como mi mis cómo qué dónde por`)
+el los las y es una su para en con por del se como mi mis cómo qué dónde por
+ما هي هو هل كيف في من على إلى أن عن كم متى أين هذا هذه لا لم`)
 
 func set(text string) map[string]bool {
 	out := map[string]bool{}
@@ -111,6 +128,7 @@ func (f Frequencies) idf(stem string) float64 {
 // Limits of derived topic words.
 const (
 	topicWords   = 4  // at most
+	longestHan   = 8  // ideographs of a word; more are a sentence, since Chinese has no spaces
 	enoughLogged = 50 // requests from which on a word that stands in one only is taken for a name or a typo
 	topicFrame   = "the request is about "
 )
@@ -129,7 +147,7 @@ func Topic(queries []string, f Frequencies) string {
 	found := map[string]*word{}
 	for _, q := range queries {
 		for _, w := range contentWords(q) {
-			if strings.ContainsFunc(w, unicode.IsNumber) || utf8.RuneCountInString(w) > 24 {
+			if n := utf8.RuneCountInString(w); strings.ContainsFunc(w, unicode.IsNumber) || n > 24 || n > longestHan && strings.ContainsFunc(w, han) {
 				continue
 			}
 			st := stemOf(w)
@@ -167,6 +185,8 @@ func Topic(queries []string, f Frequencies) string {
 	}
 	return topicFrame + strings.Join(out, ", ")
 }
+
+func han(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // derived reports whether the condition was made by Topic and not worded by a
 // person.
