@@ -64,7 +64,9 @@ func sameKind(x, y Spec) string {
 		return ""
 	}
 	switch x.Kind {
-	case KindLanguage, KindCase:
+	case KindLanguage:
+		return fmt.Sprintf("one asks for %s, the other for %s", languageWord[x.Args[0]], languageWord[y.Args[0]])
+	case KindCase:
 		return fmt.Sprintf("one asks for %s, the other for %s", x.Args[0], y.Args[0])
 	case KindFormat:
 		lists := []string{"json", "bullets", "numbered", "table"}

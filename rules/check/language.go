@@ -15,6 +15,10 @@ var languageNames = map[string]string{
 	"deutsch": "de", "englisch": "en", "anglais": "en", "inglés": "en", "francais": "fr", "français": "fr", "allemand": "de", "español": "es", "castellano": "es", "espagnol": "es", "alemán": "de", "französisch": "fr", "spanisch": "es",
 }
 
+// languageWord is a language's name in English, by its code.
+var languageWord = map[string]string{"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "tr": "Turkish", "sv": "Swedish",
+	"ru": "Russian", "uk": "Ukrainian", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "he": "Hebrew", "el": "Greek", "hi": "Hindi", "th": "Thai"}
+
 // stopWords are frequent short words that few of the other languages share.
 var stopWords = map[string]map[string]bool{
 	"en": set("the and of to is are you your it that this with for on was have can be will not they we our if from please by at as"),

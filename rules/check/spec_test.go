@@ -117,6 +117,18 @@ func TestSpec_JSON(t *testing.T) {
 	}
 }
 
+func TestConflict_NamesLanguages(t *testing.T) {
+	a, b := "Answer in French.", "Answer in German."
+	if why, ok := Conflict(a, b, Compile(a), Compile(b)); !ok || why != "one asks for French, the other for German" {
+		t.Errorf("Conflict(%q, %q) = %q, %v", a, b, why, ok)
+	}
+	for _, code := range languageCodes {
+		if languageWord[code] == "" {
+			t.Errorf("language %s has no name", code)
+		}
+	}
+}
+
 func TestConflict(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
