@@ -90,3 +90,45 @@ func TestLearner_ClaimedFactIsAFinding(t *testing.T) {
 		t.Errorf("findings %+v, want one of a missing fact with the wording", fs)
 	}
 }
+
+// Who says another fact about a like question does not stand behind this one.
+func TestLearner_DifferentFactsAreDifferentFindings(t *testing.T) {
+	b := newBench(t)
+	const asked = "how long is a gift card valid"
+	b.say(b.exchange(asked), "u1", "Say that gift cards are valid for three years.")
+	b.say(b.exchange(asked), "u2", "You should say that a gift card is valid for 3 years")
+	b.say(b.exchange(asked), "u3", "Say that gift cards are valid for five years.")
+	b.say(b.exchange("how long are gift cards valid"), "u4", "Mention that gift cards never expire.")
+	b.say(b.exchange("where can i use a gift card"), "u5", "Say that gift cards are accepted in Berlin.")
+	b.say(b.exchange("where can i use a gift card"), "u6", "Say that gift cards are taken in Munich.")
+	b.work()
+	people := map[string]int{}
+	for _, f := range b.findings("open") {
+		people[f.Suggest] = f.People
+		if f.Kind != string(MissingFact) || len(f.Evidence) != f.People {
+			t.Errorf("finding %+v", f)
+		}
+	}
+	if len(people) != 5 || people["Say that gift cards are valid for three years."] != 2 {
+		t.Errorf("people behind each fact: %v", people)
+	}
+}
+
+func TestSameFact(t *testing.T) {
+	for _, c := range []struct {
+		a, b, query string
+		want        bool
+	}{
+		{"The fee is 5 euros.", "It costs 5 euros", "what does it cost", true},
+		{"The fee is 5 euros.", "The fee is 7 euros.", "what does it cost", false},
+		{"You find the form under Settings, then Privacy.", "The form is under Settings > Privacy", "where is the form", true},
+		{"Ask Ms Miller in room B.", "Ask Mr Schmidt in the cellar.", "who helps me", false},
+		{"Returns are free.", "Returns are not free.", "are returns free", false},
+		{"Returns are free.", "Returning things is free", "are returns free", true},
+	} {
+		e := func(s string) store.Evidence { return store.Evidence{Correction: s, Query: c.query} }
+		if got := sameFact(e(c.a), e(c.b)); got != c.want || got != sameFact(e(c.b), e(c.a)) {
+			t.Errorf("sameFact(%q, %q) = %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

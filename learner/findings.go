@@ -73,7 +73,8 @@ func (s *state) cluster(kind Kind, step, title string, e store.Evidence) *store.
 
 // alike says how much a complaint is one of the finding's: failures of the
 // machinery by their title, others by the words of the judged requests and of
-// what was said.
+// what was said. Who says another fact is no witness of this one, however like the
+// requests were.
 func alike(f *store.Finding, kind Kind, title string, e store.Evidence) float64 {
 	switch kind {
 	case Outage, Tool, Length, Reword:
@@ -85,6 +86,9 @@ func alike(f *store.Finding, kind Kind, title string, e store.Evidence) float64 
 	best := 0.0
 	query, quote := stemSet(e.Query), stemSet(e.Quote+" "+e.Correction)
 	for _, o := range f.Evidence[:min(len(f.Evidence), comparedWith)] {
+		if (kind == MissingFact || kind == Retrieval) && !sameFact(e, o) {
+			continue
+		}
 		if o.Query != "" && o.Query == e.Query {
 			return 1
 		}
