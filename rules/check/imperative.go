@@ -8,6 +8,7 @@ import (
 var (
 	firstWords = regexp.MustCompile(`(?i)^((?:do not|don't|dont|never|ever|always|only|also|at least|not|just) )*([\pL'-]+)(?:[,:]? (.*))?$`)
 	finite     = regexp.MustCompile(`(?i)^[^",:]*\b(is|was|are|were|isn't|wasn't|aren't|does|doesn't|did|didn't|has|had|hasn't|seems?|looks?|sounds?|contains?|makes?|should|would|could)\b`)
+	whenever   = regexp.MustCompile(`(?i) (?:when|whenever|if|unless|until|because|once) .*$`)
 	nounTail   = regexp.MustCompile(`(?i)^(?:wrong|too|incomplete|incorrect|not|missing|broken|unclear|bad|poor|useless|off|outdated|irrelevant|inaccurate|confusing|vague|good|ok|okay|fine|great|perfect|helpful|unhelpful|nonsense|rubbish|garbage|mismatch|dead|never|doesn.?t|does|is|was|are|were|to (?:my|the|this) question|quality|has|have|had|seems?|looks?|did|didn.?t|could|should|would|lacks|failed|fails|given|provided|of\b|only partially|cut off|made|makes|gave|nie|non|não|niet|ne|n'|nicht|funktioniert|geht|werkt|funziona|funciona|no funciona|marche|kaputt|çalış\pL*)\b`)
 	selfTalk   = regexp.MustCompile(`(?i)^(?:me|us|my|i)\b`)
 )
@@ -67,7 +68,7 @@ func bareVerb(s string) (string, bool) {
 		return alwaysThing(adverbs, s, rest)
 	case rest == "" && !(verb == "apologize" || verb == "apologise"):
 		return "", false
-	case ambiguous[verb] && (nounTail.MatchString(rest) || adverbs == "" && finite.MatchString(s)) && !(verb == "use" && strings.HasPrefix(strings.ToLower(rest), "only")):
+	case ambiguous[verb] && (nounTail.MatchString(rest) || adverbs == "" && finite.MatchString(whenever.ReplaceAllString(s, ""))) && !(verb == "use" && strings.HasPrefix(strings.ToLower(rest), "only")):
 		return "", false
 	case strings.HasPrefix(rest, "of "), adverbs == "" && moment.MatchString(s):
 		return "", false

@@ -95,6 +95,12 @@ func TestInstruction_Terse(t *testing.T) {
 		{"simpler language please", "Use simpler language.", ""},
 		{"Refrain from using emojis", "Avoid using emojis.", "not has emoji"},
 		{"Call me Sam", "Call me Sam.", ""},
+		{"I do not want to be called buddy", "Do not call me buddy.", ""},
+		{"I never want to see the disclaimer again", "Do not include the disclaimer.", ""},
+		{"I expect complete sentences", "Use complete sentences.", ""},
+		{"The tone should be friendlier", "Be friendlier.", ""},
+		{"not so many emojis please", "Use fewer emojis.", ""},
+		{"Offer alternatives, if something is sold out", "Offer alternatives, if something is sold out.", ""},
 	} {
 		got, ok := Instruction(c.said)
 		spec := ""
@@ -106,7 +112,7 @@ func TestInstruction_Terse(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"no sources", "no idea what this means", "I want my money back", "I need it in black", "I love the short answers", "how about an answer?",
-		"is it possible to talk to someone?", "call me back", "not in German", "I don't like this", "try harder", "no jargon was explained", "the table is wrong"} {
+		"is it possible to talk to someone?", "call me back", "not in German", "I don't like this", "try harder", "I want to be called back", "not so many answers", "no jargon was explained", "the table is wrong"} {
 		if got, ok := Instruction(s); ok {
 			t.Errorf("Instruction(%q) = %q, want none", s, got)
 		}

@@ -39,7 +39,7 @@ func asFormat(np string, negative bool) string {
 }
 
 // style is what an answer has from its first word to its last.
-var style = regexp.MustCompile(`(?i)^(?:an? |more )?(?:\pL+ ){1,3}(?:tone|style|language|wording|units)$`)
+var style = regexp.MustCompile(`(?i)^(?:an? |more )?(?:\pL+ ){1,3}(?:tone|style|language|wording|units|sentences|paragraphs|words)$`)
 
 var oneFormat = regexp.MustCompile(`(?i)^(?:(?:short|simple|clear|plain) )*(?:table|(?:bullet(?:ed)?|bullet point|numbered) list|code block)\b`)
 
