@@ -87,9 +87,9 @@ func TestLearner_RetiredElsewhere(t *testing.T) {
 	r := b.inForce()
 	b.serve(r, 160, func(i int, treated bool) bool { return treated && i%2 == 0 || i%10 == 0 })
 	b.watch()
-	p := b.one()
 	b.l.tend(b.ctx)
-	if p = b.one(); len(p.Ops) != 1 || !p.Ops[0].OfPaused() {
+	p := b.one()
+	if len(p.Ops) != 1 || !p.Ops[0].OfPaused() {
 		t.Fatalf("proposal %+v, want one about the paused rule", p)
 	}
 	head, set, err := store.Current(b.ctx, b.store, "shop")
