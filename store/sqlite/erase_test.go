@@ -99,7 +99,12 @@ func TestStore_EraseUser_LearnsMeanwhile(t *testing.T) {
 		}
 		return f
 	}
-	own, others := say("ann-hash"), say("ben-hash")
+	say("ann-hash")
+	others := say("ben-hash")
+	seen, err := s.Wait(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	busy, free := make(chan bool), make(chan bool)
 	erased := make(chan error, 1)
 	var e store.Erased
@@ -112,11 +117,8 @@ func TestStore_EraseUser_LearnsMeanwhile(t *testing.T) {
 		e, err = s.EraseUser(t.Context(), "shop", "ann-hash", nil)
 		erased <- err
 	}()
-	for { // nothing tells that heed.db is done and the log is not
-		if _, err := s.FeedbackByID(t.Context(), "shop", own.ID); errors.Is(err, store.ErrNotFound) {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	if _, err := s.Wait(t.Context(), seen); err != nil { // heed.db is done, the log is not
+		t.Fatal(err)
 	}
 	if err := s.Commit(t.Context(), storetest.LearnsMeanwhile(storetest.Lead(t, s, "shop", "w"), ann, others)); err != nil {
 		t.Error(err)
