@@ -2,6 +2,7 @@ package learner
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -62,7 +63,7 @@ func claimOf(e store.Evidence) string {
 func own(claim string, asked map[string]bool) map[string]bool {
 	out := stemSet(claim)
 	for w := range out {
-		if asked[w] || sayingVerbs[w] || strings.ContainsFunc(w, unicode.IsNumber) || numberNames[w] != "" {
+		if asked[w] || sayingVerbs[w] || numberOf(w) != "" {
 			delete(out, w)
 		}
 	}
@@ -73,17 +74,25 @@ func own(claim string, asked map[string]bool) map[string]bool {
 func numbersOf(claim string) string {
 	var out []string
 	for _, w := range words(claim) {
-		if n := numberNames[w]; n != "" {
+		if n := numberOf(w); n != "" {
 			out = append(out, n)
-		} else if strings.ContainsFunc(w, unicode.IsNumber) {
-			out = append(out, w)
 		}
 	}
 	return strings.Join(out, " ")
 }
 
+// numberOf is the number that a word is or names, "" where it does neither.
+func numberOf(word string) string {
+	if n, ok := check.Number(word); ok {
+		return strconv.Itoa(n)
+	}
+	if strings.ContainsFunc(word, unicode.IsNumber) {
+		return word
+	}
+	return ""
+}
+
 var (
 	negation    = regexp.MustCompile(`(?i)\b(?:no|not|never|none|cannot|nicht|kein\pL*|nie|pas|jamais|nunca)\b|n't\b`)
 	sayingVerbs = set("mention state note add inform remind answer write includ custom peopl pleas alway also user")
-	numberNames = map[string]string{"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "fourteen": "14", "twenty": "20", "thirty": "30", "fifty": "50", "hundred": "100"}
 )

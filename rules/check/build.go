@@ -7,7 +7,14 @@ import (
 )
 
 // The number words that people use for limits.
-var numberWords = map[string]int{"one": 1, "a": 1, "an": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
+var numberWords = map[string]int{"one": 1, "a": 1, "an": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
+
+// Number is the number that a word of small letters names, from two on: "a" and "one"
+// seldom count.
+func Number(word string) (n int, ok bool) {
+	n = numberWords[word]
+	return n, n > 1
+}
 
 func number(s string) int {
 	if n, err := strconv.Atoi(strings.ReplaceAll(s, ",", "")); err == nil {
