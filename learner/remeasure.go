@@ -27,6 +27,7 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 	}
 	old := slices.DeleteFunc(slices.Clone(s.open), func(p *store.Proposal) bool { return !outdated(p, s.set, s.open) })
 	slices.SortStableFunc(old, store.CompareRank)
+	moved := false // else the rest waits, so that no two that disagree are measured for ever
 	for _, p := range old[:min(len(old), remeasuredOnce)] {
 		next := cloneProposal(p)
 		if err := l.finish(ctx, s, next); err != nil {
@@ -36,8 +37,9 @@ func (l *Learner) remeasure(ctx context.Context, app string) error {
 			next.Title = p.Title // it may say more than finish knows
 		}
 		next.Updated = p.Updated // people sort by what was said
+		moved = moved || next.Touch.Stats != p.Touch.Stats || next.Opposed != p.Opposed || !slices.Equal(next.Conflicts, p.Conflicts)
 	}
-	a.unmeasured = len(old) > remeasuredOnce
+	a.unmeasured = moved && len(old) > remeasuredOnce
 	if len(s.order) == 0 {
 		return nil
 	}

@@ -141,16 +141,11 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 		if len(p.Ops) == 0 || p.Ops[0].Kind == rules.Route {
 			continue
 		}
-		if _, err := rules.Apply(s.set, store.AsApproved(p.Ops, nil)); err == nil {
-			gone, err := l.pausedNoMore(ctx, p)
-			if err != nil {
-				return err
-			}
-			if !gone {
-				continue
-			}
+		fits, err := l.fits(ctx, s.set, p)
+		if err == nil && !fits {
+			err = l.refit(ctx, s, p)
 		}
-		if err := l.refit(ctx, s, p); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -165,14 +160,17 @@ func (l *Learner) rebase(ctx context.Context, app string) error {
 	return err
 }
 
-// pausedNoMore says whether the proposal is about a paused rule that somebody has
-// retired meanwhile.
-func (l *Learner) pausedNoMore(ctx context.Context, p *store.Proposal) (bool, error) {
-	if !p.Ops[0].OfPaused() {
+// fits says whether the proposal can be approved beside the rules in force: where it
+// is about a paused rule, nobody has retired that meanwhile.
+func (l *Learner) fits(ctx context.Context, set *rules.Set, p *store.Proposal) (bool, error) {
+	if _, err := rules.Apply(set, store.AsApproved(p.Ops, nil)); err != nil {
 		return false, nil
 	}
+	if !p.Ops[0].OfPaused() {
+		return true, nil
+	}
 	vs, err := l.opt.Store.RuleVersions(ctx, p.App, p.Ops[0].Rule.ID)
-	return err == nil && vs[0].State != rules.Paused, err
+	return err == nil && vs[0].State == rules.Paused, err
 }
 
 // refit makes a proposal fit the rules in force again.
