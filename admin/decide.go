@@ -123,10 +123,11 @@ func decided(p *store.Proposal) error {
 func (a *Admin) fits(ctx context.Context, who person, p *store.Proposal) error {
 	problems := slices.Clone(p.Problems)
 	for _, op := range p.Ops {
-		if op.Rule != nil && op.Kind != rules.Retire {
-			problems = append(problems, a.unsafe(op.Rule)...)
+		if op.Rule == nil || op.Kind == rules.Retire {
+			continue // it puts no words in force
 		}
-		if a.opt.FourEyes && op.Kind != rules.Retire && op.Rule != nil && slices.Contains(op.Rule.Authors, who.Name) {
+		problems = append(problems, a.unsafe(op.Rule)...)
+		if a.opt.FourEyes && slices.Contains(op.Rule.Authors, who.Name) {
 			return &Error{Status: http.StatusForbidden, Code: "own_words", Message: "you wrote this: somebody else must approve it"}
 		}
 	}

@@ -28,7 +28,7 @@ type card struct {
 	Rule     *rules.Rule // nil for routing and retirement
 	Before   *rules.Rule // the version in force that Rule replaces
 	Gone     []string    // texts of the rules that it takes out of force
-	Paused   *rules.Rule // what it retires or brings back, and is out of force now
+	Paused   *rules.Rule // what it retires, and is out of force already
 	Narrowed []narrowed  // rules that stay in force and leave requests to this one
 	Policy   *rules.Policy
 	Kind     string
@@ -142,7 +142,7 @@ func (a *Admin) card(c *call, p *store.Proposal, set *rules.Set, back string) ca
 		if op.Policy != nil {
 			k.Policy = op.Policy
 		}
-		if op.OfPaused() {
+		if op.Kind == rules.Retire {
 			k.Paused = op.Rule
 		}
 		for _, id := range op.IDs {
