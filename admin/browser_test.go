@@ -259,6 +259,37 @@ func TestBrowser_OvertakenAnswer(t *testing.T) {
 	browser.Steps(t, ctx, "the answer is there", chromedp.WaitVisible(chromedp.CSS("#flash.good")), shows())
 }
 
+// A refresh that was asked before a form was answered does not bring back what the
+// form decided.
+func TestBrowser_StaleRefresh(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	other := b.proposal("Mention the order number.", "somebody asks for the order number", []string{"can I get the order number"}, nil)
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	card := func(id string) chromedp.CSS { return chromedp.CSS(`[data-proposal="` + id + `"]`) }
+	browser.Steps(t, ctx, "the cards", chromedp.WaitVisible(card(p.ID)), chromedp.WaitVisible(card(other.ID)))
+	browser.Run(t, ctx, "hold the first refresh", chromedp.Evaluate[bool](`load = ((real) => async (method, ...rest) => {
+		const x = await real(method, ...rest);
+		if (method === "GET" && !document.body.dataset.held) await new Promise((go) => { document.body.dataset.held = "1"; window.release = go; });
+		else if (method === "GET") setTimeout(() => { document.body.dataset.refreshed = "1"; });
+		return x;
+	})(load), true`))
+	b.ok(Approver, "PATCH", "proposals/"+other.ID, map[string]any{"action": "Mention the number of the order."}, nil)
+	browser.Steps(t, ctx, "a refresh is on its way", chromedp.WaitReady(chromedp.CSS("body[data-held]")))
+	b.act(t, ctx, "approve", "", chromedp.Click(chromedp.CSS(`[data-proposal="`+p.ID+`"] button[name=approve]`)))
+	browser.Steps(t, ctx, "the card is gone", chromedp.WaitNotPresent(card(p.ID)))
+	browser.Run(t, ctx, "let the refresh go on", chromedp.Evaluate[bool](`new MutationObserver(() => {
+		if (document.querySelector('[data-proposal="`+p.ID+`"]')) document.body.dataset.back = "1";
+	}).observe(document.body, { childList: true, subtree: true }), window.release(), true`))
+	browser.Steps(t, ctx, "it is asked anew", chromedp.WaitReady(chromedp.CSS("body[data-refreshed]")),
+		chromedp.WaitVisible(chromedp.CSS(`[data-proposal="`+other.ID+`"][data-digest="`+b.fetch(other.ID).Digest+`"]`)))
+	if browser.Run(t, ctx, "did it come back", chromedp.Evaluate[bool](`document.body.dataset.back === "1"`)) {
+		t.Error("the approved card came back")
+	}
+}
+
 // Who saves an edit of a card that changed meanwhile is refused once: then the card
 // shows the change, and what was written stands in its editor still.
 func TestBrowser_EditOfAChangedCard(t *testing.T) {

@@ -120,12 +120,15 @@ function merge(doc) {
 
 // refresh brings the page up to date, one request at a time.
 let busy = false, again = false;
+let answers = 0; // to forms, so far
 async function refresh() {
   if (busy) { again = true; return; }
   busy = true;
+  const asked = answers;
   try {
     const x = await load("GET", location.href, null, true);
-    if (new URL(x.responseURL).pathname === location.pathname && x.status === 200) merge(x.response);
+    if (answers !== asked) again = true; // a form was answered since: this may be the page before it
+    else if (new URL(x.responseURL).pathname === location.pathname && x.status === 200) merge(x.response);
     else if (new URL(x.responseURL).pathname === "/login") location.reload();
   } catch { /* the next change tries again */ } finally {
     busy = false;
@@ -192,6 +195,7 @@ document.addEventListener("submit", async (e) => {
     else {
       const overtaken = merges > before; // by a refresh, which may have been newer
       merge(x.response);
+      answers++;
       if (overtaken) refreshSoon();
     }
   } catch {

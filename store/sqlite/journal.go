@@ -76,14 +76,17 @@ func damagedFrame(r io.Reader) (int, error) {
 		}
 		says := walSum{binary.BigEndian.Uint32(frame[16:]), binary.BigEndian.Uint32(frame[20:])}
 		ours := [8]byte(frame[8:]) == salts
-		commits := ours && binary.BigEndian.Uint32(frame[4:]) != 0
+		commits := binary.BigEndian.Uint32(frame[4:]) != 0
 		sum := before.frame(order, frame)
-		fits := ours && (sum == says || computed.frame(order, frame) == says)
+		linked := sum == says || computed.frame(order, frame) == says
+		fits := ours && linked
 		switch {
 		case fits && closed:
 			return bad, nil
 		case !fits && bad == 0:
-			bad, closed = n, commits
+			// No sum covers the salts: a frame linked to a good one is of this log
+			// whatever its salts say.
+			bad, closed = n, commits && (ours || linked)
 		case fits && bad > 0 && commits:
 			closed = true
 		}
