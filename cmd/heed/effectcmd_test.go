@@ -68,9 +68,6 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	if err := c.call(ctx, http.MethodGet, "rules/"+added.ID+"/effect", appQuery("shop"), nil, &running); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.terminate(); code != 0 {
-		t.Fatalf("exit code %d\n%s", code, p.stderr)
-	}
 	command := func(args ...string) string {
 		t.Helper()
 		var out, errs bytes.Buffer
@@ -81,10 +78,18 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 		return out.String()
 	}
 	var again store.Effect
-	if err := json.Unmarshal([]byte(command("--json")), &again); err != nil {
+	want, _ := json.Marshal(running)
+	beside := command("--json")
+	if code := p.terminate(); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, p.stderr)
+	}
+	stopped := command("--json")
+	if beside != stopped {
+		t.Errorf("beside the running program %s\nwithout it %s", beside, stopped)
+	}
+	if err := json.Unmarshal([]byte(stopped), &again); err != nil {
 		t.Fatal(err)
 	}
-	want, _ := json.Marshal(running)
 	got, _ := json.Marshal(again)
 	if !bytes.Equal(got, want) || again.Verdict != store.Harms || again.Harms() != "rating" || again.Sources[0].Before == nil || again.Sources[0].Before.Before.Of < 30 {
 		t.Errorf("recomputed %s\nthe running program said %s", got, want)

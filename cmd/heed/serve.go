@@ -173,6 +173,16 @@ func openStoreOf(ctx context.Context, c *configs.Config, log *slog.Logger, roles
 	return sqlite.Open(ctx, c.Store.Path, sqlite.Options{Log: log, Retain: retention(c)})
 }
 
+// openForReading opens the store for a command that changes nothing, on SQLite
+// also beside the Heed that has it open.
+func openForReading(ctx context.Context, c *configs.Config) (store.Store, error) {
+	s, err := openStore(ctx, c, nil)
+	if errors.Is(err, store.ErrLocked) && c.Store.Redis == "" {
+		return sqlite.OpenReader(ctx, c.Store.Path, sqlite.Options{})
+	}
+	return s, err
+}
+
 // retention is what the log of exchanges keeps.
 func retention(c *configs.Config) sqlite.Retention {
 	return sqlite.Retention{Age: c.Store.Retention, Bytes: int64(c.Store.MaxSize)}

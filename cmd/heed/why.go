@@ -56,7 +56,7 @@ type replayCmd struct {
 	Limit    int      `help:"How many of the newest exchanges." default:"1000"`
 	MaxShare *float64 `help:"Exit with 1 if more than this share of the requests, between 0 and 1, would get other rules." placeholder:"SHARE"`
 	JSON     bool     `name:"json" help:"As JSON."`
-	Target   string   `arg:"" optional:"" help:"A proposal's id, or a rule set's hash or epoch: what would it decide otherwise than the rules in force? Asks the running Heed. Without one, every logged decision is taken again from the store and compared; Heed must not be running on it."`
+	Target   string   `arg:"" optional:"" help:"A proposal's id, or a rule set's hash or epoch: what would it decide otherwise than the rules in force? Asks the running Heed. Without one, every logged decision is taken again from the store and compared."`
 }
 
 // Run replays the target, or takes the decision of every logged exchange again from
@@ -86,10 +86,7 @@ func (cmd replayCmd) again(e *env) error {
 	if cmd.App, err = appOr(c, cmd.App); err != nil {
 		return err
 	}
-	s, err := openStore(e.ctx, c, nil)
-	if errors.Is(err, store.ErrLocked) {
-		return fmt.Errorf("%w: stop Heed, or replay a copy made with heed backup", err)
-	}
+	s, err := openForReading(e.ctx, c)
 	if err != nil {
 		return err
 	}

@@ -23,13 +23,13 @@ import (
 type database struct {
 	path  string
 	reads *sql.DB
-	write *sql.DB // one connection
+	write *sql.DB // one connection; nil in a store opened for reading, like all below
 	w     *writer
 	done  chan struct{} // run has ended
 
-	mu    sync.RWMutex // guards closing ops against sending
-	ended bool
-	ops   chan *op
+	mu   sync.RWMutex // guards closing ops against sending
+	shut error        // why nothing can be changed, nil while it can
+	ops  chan *op
 }
 
 // openDatabase opens the file and brings its schema forward.
@@ -107,8 +107,11 @@ func connect(path, lock string, pragmas []string, n int) (*sql.DB, error) {
 
 // close ends the writer after what is queued, and closes the connections.
 func (d *database) close() error {
+	if d.write == nil {
+		return d.fail(d.reads.Close())
+	}
 	d.mu.Lock()
-	d.ended = true
+	d.shut = store.ErrClosed
 	close(d.ops)
 	d.mu.Unlock()
 	<-d.done

@@ -123,9 +123,8 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.noteGaps(ctx, lost); err != nil {
 		return err
 	}
-	if err := s.bell.load(ctx, s.main); err != nil {
-		return err
-	}
+	s.bell.load()
+	s.main.w.after = s.bell.fire
 	return s.noteCrash(ctx)
 }
 
@@ -138,6 +137,9 @@ func (s *Store) Close() error {
 	s.stop()
 	s.upkeep.Wait()
 	s.bell.close()
+	if s.lock == nil { // a reader
+		return s.release()
+	}
 	return errors.Join(s.noteClean(), s.release())
 }
 
@@ -149,7 +151,10 @@ func (s *Store) release() error {
 			errs = append(errs, d.close())
 		}
 	}
-	return errors.Join(append(errs, store.UnlockFolder(s.lock))...)
+	if s.lock != nil {
+		errs = append(errs, store.UnlockFolder(s.lock))
+	}
+	return errors.Join(errs...)
 }
 
 // check is the first thing every method does: the caller's time, then whether

@@ -15,11 +15,7 @@ type bell struct {
 	closed bool
 }
 
-func (b *bell) load(_ context.Context, d *database) error {
-	b.wake = make(chan struct{})
-	d.w.after = b.fire
-	return nil
-}
+func (b *bell) load() { b.wake = make(chan struct{}) }
 
 func (b *bell) fire() {
 	b.mu.Lock()

@@ -54,8 +54,8 @@ func (d *database) change(ctx context.Context, k kind, fn func(context.Context, 
 func (d *database) enqueue(o *op) error {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if d.ended {
-		return store.ErrClosed
+	if d.shut != nil {
+		return d.shut
 	}
 	select {
 	case d.ops <- o:
