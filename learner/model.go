@@ -25,15 +25,14 @@ type Model struct {
 	BaseURL     string        // of the API, with /v1
 	APIKey      string        // never logged
 	Name        string        // model or alias
-	DailyCalls  int           // a UTC day, counted in this process; default 200
+	DailyCalls  int           // a UTC day; default 200
 	DailyTokens int           // a UTC day, as reported, else bytes/4; default 500,000
+	SpentFile   string        // keeps the day's spending for the next process; "": it counts in this one only
 	Timeout     time.Duration // of one call; default 60s
 	Client      *http.Client  // default a client of its own
 
-	mu     sync.Mutex // guards the spending of the day
-	day    string
-	calls  int
-	tokens int
+	mu    sync.Mutex // guards what was spent
+	spent spending
 }
 
 // ErrSpent means that the day's calls or tokens are used up.
@@ -115,8 +114,8 @@ func (m *Model) Draft(ctx context.Context, said []Said, now time.Time) ([]Draft,
 	if err != nil {
 		return nil, fmt.Errorf("encode records: %w", err)
 	}
-	if !m.reserve(now) {
-		return nil, ErrSpent
+	if err := m.reserve(now); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmpOr(m.Timeout, time.Minute))
 	defer cancel()
@@ -247,24 +246,4 @@ func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	l.left -= n
 	return n, err
-}
-
-// reserve takes one call of the day.
-func (m *Model) reserve(now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if day := now.UTC().Format(time.DateOnly); day != m.day {
-		m.day, m.calls, m.tokens = day, 0, 0
-	}
-	if m.calls >= cmpOr(m.DailyCalls, 200) || m.tokens >= cmpOr(m.DailyTokens, 500_000) {
-		return false
-	}
-	m.calls++
-	return true
-}
-
-func (m *Model) spend(tokens int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tokens += tokens
 }

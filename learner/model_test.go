@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +179,49 @@ func TestLearner_ModelOutageIsHarmless(t *testing.T) {
 	b.consulted()
 	if p := b.one(); p.Rule().Action != "Be brief." {
 		t.Errorf("after the outage: %q", p.Title)
+	}
+}
+
+// What was spent counts in the next process too. Where it cannot be kept the model
+// is not asked.
+func TestModel_DailyLimitAcrossRestarts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "spent.json")
+	day := time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC)
+	asked := 0
+	process := func() *Model {
+		m, _ := fakeModel(t, func(string) (int, string) { asked++; return 200, `{"rules":[]}` })
+		m.DailyCalls, m.SpentFile = 2, file
+		return m
+	}
+	for i, want := range []error{nil, nil, ErrSpent, ErrSpent} {
+		if _, err := process().Draft(t.Context(), []Said{{ID: "a"}}, day); !errors.Is(err, want) {
+			t.Errorf("process %d: %v, want %v", i+1, err, want)
+		}
+	}
+	m := process()
+	m.DailyCalls, m.DailyTokens = 3, 100
+	if _, err := m.Draft(t.Context(), []Said{{ID: "a"}}, day); !errors.Is(err, ErrSpent) {
+		t.Errorf("the tokens of before: %v, want the limit", err)
+	}
+	if _, err := process().Draft(t.Context(), []Said{{ID: "a"}}, day.Add(2*time.Hour)); err != nil {
+		t.Errorf("next day: %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 1 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+	var call *CallError
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := process().Draft(t.Context(), []Said{{ID: "a"}}, day); !errors.As(err, &call) || !call.Outage || !strings.Contains(err.Error(), "delete it") {
+		t.Errorf("a damaged file: %v", err)
+	}
+	file = filepath.Join(t.TempDir(), "gone", "spent.json")
+	if _, err := process().Draft(t.Context(), []Said{{ID: "a"}}, day); !errors.As(err, &call) || !call.Outage {
+		t.Errorf("no folder to keep it in: %v", err)
+	}
+	if asked != 3 {
+		t.Errorf("%d calls reached the model, want 3", asked)
 	}
 }
 

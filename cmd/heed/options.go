@@ -86,6 +86,9 @@ func shares(m *configs.Model) []rules.Share {
 // started again. A folder has one process at a time, so no two have the name.
 const workerFile = "learner-id"
 
+// spentFile holds what this folder's learner asked of its model today.
+const spentFile = "model-spent.json"
+
 // secretFile holds the key that signs feedback tokens, below store.path.
 const secretFile = "secret"
 

@@ -205,11 +205,12 @@ func (s *stack) startLearner(registry *prometheus.Registry, o stackOptions) erro
 	if o.learnFrom != nil {
 		from = o.learnFrom(from)
 	}
-	worker, err := keptSecret(filepath.Join(s.conf.Store.Path, partFolder(s.conf, o.roles), workerFile))
+	own := filepath.Join(s.conf.Store.Path, partFolder(s.conf, o.roles))
+	worker, err := keptSecret(filepath.Join(own, workerFile))
 	if err != nil {
 		return err
 	}
-	l, err := learner.New(learner.Options{Store: from, Worker: worker, Log: s.log, Registerer: registry, Apps: s.policy, Model: distiller(s.conf)})
+	l, err := learner.New(learner.Options{Store: from, Worker: worker, Log: s.log, Registerer: registry, Apps: s.policy, Model: distiller(s.conf, own)})
 	if err != nil {
 		return err
 	}
@@ -225,14 +226,16 @@ func (s *stack) startLearner(registry *prometheus.Registry, o stackOptions) erro
 	return nil
 }
 
-// distiller is the model that the learner may ask, nil when none is configured.
-func distiller(c *configs.Config) *learner.Model {
+// distiller is the model that the learner may ask, nil when none is configured. own
+// is the process's folder.
+func distiller(c *configs.Config, own string) *learner.Model {
 	m := c.Learner.Model
 	if m == nil {
 		return nil
 	}
 	return &learner.Model{
 		BaseURL: m.BaseURL, APIKey: m.APIKey.Reveal(), Name: m.Model, DailyCalls: m.CallsDay, DailyTokens: m.TokensDay, Timeout: m.Timeout,
+		SpentFile: filepath.Join(own, spentFile),
 	}
 }
 
