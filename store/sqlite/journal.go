@@ -17,7 +17,8 @@ import (
 // which is right for what a power cut tore, and would silently drop everything
 // after a damaged byte. Every commit is synced before the next one is written, so
 // a frame that does not fit and has a later commit's frames behind it is damage.
-// In the last commit the two cannot be told apart.
+// In the last commit the two cannot be told apart. A header that does not fit, with
+// frames behind it, is damage too.
 //
 // The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 func checkJournal(dir string) error {
@@ -34,6 +35,9 @@ func checkJournal(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
+	if bad == headerBad {
+		return fmt.Errorf("%s: %w: its first %d bytes do not fit, so SQLite would drop all that stands behind them; restore the folder from a backup or move it away", path, store.ErrCorrupt, walHeader)
+	}
 	if bad > 0 {
 		return fmt.Errorf("%s: %w: frame %d of it does not fit, but later ones do; restore the folder from a backup or move it away", path, store.ErrCorrupt, bad)
 	}
@@ -45,6 +49,9 @@ const (
 	walHeader   = 32
 	frameHeader = 24
 )
+
+// headerBad is what damagedFrame returns for a header that does not fit.
+const headerBad = -1
 
 // damagedFrame is the number of the first frame, from 1, that does not fit though
 // a later commit does; 0 when there is none.
@@ -59,7 +66,10 @@ func damagedFrame(r io.Reader) (int, error) {
 	case 0x377f0683:
 		order = binary.BigEndian
 	default:
-		return 0, nil // torn when the log was begun anew, after a checkpoint of all before
+		return damagedHeader(r, head)
+	}
+	if (walSum{}).over(order, head[:24]) != (walSum{binary.BigEndian.Uint32(head[24:]), binary.BigEndian.Uint32(head[28:])}) {
+		return damagedHeader(r, head)
 	}
 	size := binary.BigEndian.Uint32(head[8:])
 	if size < 512 || size > 64<<10 {
@@ -92,6 +102,17 @@ func damagedFrame(r io.Reader) (int, error) {
 		}
 		before, computed = says, sum
 	}
+}
+
+// damagedHeader is headerBad when something stands behind a header that does not
+// fit. SQLite syncs a header before the frames behind it, and no disk tears so few
+// bytes, so a power cut leaves the old one, the new one or none.
+func damagedHeader(r io.Reader, head [walHeader]byte) (int, error) {
+	var frame [frameHeader]byte
+	if _, err := io.ReadFull(r, frame[:]); err != nil || head == [walHeader]byte{} {
+		return 0, endOfLog(err)
+	}
+	return headerBad, nil
 }
 
 // endOfLog is nil for the end of the file, also within a frame.

@@ -82,7 +82,7 @@ func TestOpen_JournalDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := append([]byte(nil), whole...)
-		at := walHeader + random.IntN(len(b)-walHeader)
+		at := random.IntN(len(b))
 		b[at] ^= 1 << random.IntN(8)
 		if err := os.WriteFile(filepath.Join(dir, mainFile+"-wal"), b, 0o600); err != nil {
 			t.Fatal(err)
@@ -122,6 +122,13 @@ func TestDamagedFrame_Header(t *testing.T) {
 	}
 	if got, err := damagedFrame(bytes.NewReader(b)); got != 0 || err != nil {
 		t.Fatalf("the log as it was left: %d, %v", got, err)
+	}
+	for bit := range 8 * walHeader {
+		b[bit/8] ^= 1 << (bit % 8)
+		if got, err := damagedFrame(bytes.NewReader(b)); got == 0 || err != nil {
+			t.Errorf("bit %d of the header: %d, %v", bit, got, err)
+		}
+		b[bit/8] ^= 1 << (bit % 8)
 	}
 	for n := ends[len(ends)-3] + 1; n <= ends[len(ends)-2]; n++ {
 		for bit := range 8 * frameHeader {
