@@ -119,6 +119,33 @@ func TestInstruction_Terse(t *testing.T) {
 	}
 }
 
+// What is said about the world, and that something is not needed, is no wish to
+// mention it; "never mentions" tells what happened, in any form of the verb.
+func TestInstruction_Omission(t *testing.T) {
+	for said, want := range map[string]string{
+		"There is no delivery on Sundays":                  "",
+		"there are no shops in Norway":                     "",
+		"There's no need to apologize five times":          "",
+		"There was no need for the long disclaimer":        "",
+		"there is no fee for returns":                      "",
+		"There is no link to the returns page":             "Include a link to the returns page.",
+		"There was no mention of the fee":                  "Mention the fee.",
+		"There is no price in the answer":                  "Mention price.",
+		"It never mentions my country's holidays":          "Mention my country's holidays.",
+		"The bot never lists the opening hours":            "Mention the opening hours.",
+		"it never includes sources":                        "Include sources.",
+		"never states the fee":                             "Mention the fee.",
+		"never mention the fee":                            "Never mention the fee.",
+		"It doesn't cite sources":                          "Include sources.",
+		"there is no example":                              "Include an example.",
+		"You didn't mention the names of the participants": "Mention the names of the participants.",
+	} {
+		if got, ok := Instruction(said); got != want || ok != (want != "") {
+			t.Errorf("Instruction(%q) = %q, %v, want %q", said, got, ok, want)
+		}
+	}
+}
+
 func TestAppliesWhen(t *testing.T) {
 	for _, c := range []struct{ comment, cond, rest string }{
 		{"For return questions, always link the page.", "someone asks return questions", "always link the page."},

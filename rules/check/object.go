@@ -62,7 +62,11 @@ func mention(np string) (string, bool) {
 		return asFormat(what, false), true
 	}
 	if m := partOf.FindStringSubmatch(np); m != nil {
-		if m[1] == "" {
+		switch one := strings.ToLower(m[2]); {
+		case m[1] != "" || strings.HasSuffix(one, "s"):
+		case one == "example":
+			np = "an " + np
+		default:
 			np = "a " + np
 		}
 		return "include " + np, true
@@ -79,7 +83,7 @@ var (
 )
 
 // partOf finds what an answer has rather than mentions.
-var partOf = regexp.MustCompile(`(?i)^(an? |the |any )?(?:links?|urls?|examples?|tables?|lists?|summary|greetings?|questions?|sources?|follow-up)\b`)
+var partOf = regexp.MustCompile(`(?i)^(an? |the |any )?(links?|urls?|examples?|tables?|lists?|summary|greetings?|questions?|sources?|follow-up)\b`)
 
 // parts are what an answer can hold, more of them than of holds: for sentences
 // about the answer ("it needs a map"), not about the person ("I need a map").

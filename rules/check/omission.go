@@ -8,13 +8,21 @@ import (
 var (
 	forgotTo  = regexp.MustCompile(`(?i)^(?:` + subject + `|answer|and|but)?(?: also| again| completely| still| just)* ?(?:forgot|forget|forgets|failed|fails|neglected|neglects|omitted|forgotten) to (\w+) (.+)$`)
 	forgot    = regexp.MustCompile(`(?i)^(?:` + subject + `|answer)(?: also| again| completely| still| just| have| has)* ?(?:forgot|forget|forgets|forgotten|omitted|omits|left out|leaves out|missed|misses|skipped|lacks)(?: about| mentioning| including| to mention)? (.+)$`)
-	didNot    = regexp.MustCompile(`(?i)^(?:` + subject + `|answer)?(?: also| again| still)* ?(?:(?:did|does|do|has|have)(?: not|n't)|never)(?: even| actually| really| once| at all| clearly| explicitly)* (mention|mentioned|include|included|list|listed|link to|linked to|name|point out|state|refer to|cite|cited|provide|provided|warn about|t(?:ell|old) (?:me|us|people|the user|customers|users|the customer) about|sa(?:y|id) (?:anything|a word) about)(?: (?:any|anything about|the fact)\b)? ?(.+)$`)
+	didNot    = regexp.MustCompile(`(?i)^(?:` + subject + `|answer)?(?: also| again| still)* ?(?:(?:did|does|do|has|have)(?: not|n't)|never)(?: even| actually| really| once| at all| clearly| explicitly)* (mention(?:s|ed)?|include[sd]?|list(?:s|ed)?|link(?:s|ed)? to|names?|points? out|states?|refers? to|cite[sd]?|provide[sd]?|warn(?:s|ed)? about|t(?:ells?|old) (?:me|us|people|the user|customers|users|the customer) about|sa(?:ys?|id) (?:anything|a word) about)\b(?: (?:any|anything about|the fact)\b)? ?(.+)$`)
 	isMissing = regexp.MustCompile(`(?i)^(.{3,80}?) (?:(?:is|are|was|were) (?:also |still |completely )*(?:missing|not mentioned|not included|omitted|left out|not listed|never mentioned|absent)|(?:isn't|aren't|wasn't|weren't) (?:mentioned|included|listed))(?: (?:here|in the answer|from the answer|again|completely|in your answer))?$`)
-	missing   = regexp.MustCompile(`(?i)^(?:missing|no mention of|nothing about|not a word about|no word about|lacks|lacking|there (?:is|was|are|were) (?:no|not any|nothing about)(?: mention of)?|there's (?:no|nothing about)(?: mention of)?|no reference to|(?:not|without) a (?:single )?word about|(?:it |this |the answer )?sa(?:ys|id) nothing about|without mentioning|not mentioned:) ?[:–-]? ?(.+)$`)
+	missing   = regexp.MustCompile(`(?i)^(?:missing|no mention of|nothing about|not a word about|no word about|lacks|lacking|there(?:'s| is| was| are| were) (?:(?:no|not any) mention of|nothing about)|no reference to|(?:not|without) a (?:single )?word about|(?:it |this |the answer )?sa(?:ys|id) nothing about|without mentioning|not mentioned:) ?[:–-]? ?(.+)$`)
 )
 
-// ordered is "do not mention X", which didNot would read as an omission.
+// ordered is "do not mention X", which didNot would read as an omission; "never
+// mentions X" is one.
 var ordered = regexp.MustCompile(`(?i)^(?:please )?(?:do not|don't|dont|never)\b`)
+
+// thereIsNo is as often about the world ("there is no delivery on Sundays", "no need
+// to apologize") as about the answer: only what answers alone have is missed in it.
+var (
+	thereIsNo = regexp.MustCompile(`(?i)^there(?:'s| is| was| are| were) (?:no|not any) (.+)$`)
+	ofAnswers = regexp.MustCompile(`(?i)^(?:(?:direct|clear|short|brief|real|concrete|working|single) )*(?:links?|urls?|examples?|sources?|citations?|references?|explanations?|summar(?:y|ies)|instructions|steps|lists?|tables?|bullet points|headings|greetings?|disclaimers?|follow-up|comparisons?|definitions?)\b| (?:here|in (?:the|your|this) (?:answer|reply|response))$`)
+)
 
 // omitted is "you forgot the deadline", "no mention of X", "X is missing".
 func omitted(s string, _ bool) (string, bool) {
@@ -27,7 +35,7 @@ func omitted(s string, _ bool) (string, bool) {
 		}
 		return verbPhrase(m[1]+" "+m[2], false)
 	}
-	if m := didNot.FindStringSubmatch(s); m != nil && !ordered.MatchString(s) {
+	if m := didNot.FindStringSubmatch(s); m != nil && (!ordered.MatchString(s) || neverDid(s, m[1])) {
 		verb := strings.ToLower(m[1])
 		switch {
 		case strings.HasPrefix(verb, "link"):
@@ -39,6 +47,9 @@ func omitted(s string, _ bool) (string, bool) {
 		}
 		return mention(m[2])
 	}
+	if m := thereIsNo.FindStringSubmatch(s); m != nil && ofAnswers.MatchString(m[1]) {
+		return mention(m[1])
+	}
 	for _, re := range []*regexp.Regexp{forgot, missing} {
 		if m := re.FindStringSubmatch(s); m != nil {
 			return mention(m[1])
@@ -48,6 +59,13 @@ func omitted(s string, _ bool) (string, bool) {
 		return mention(lowerFirst(m[1]))
 	}
 	return "", false
+}
+
+// neverDid says whether "never" is followed by a form of the verb that tells what
+// happened: "never mentions", but not "never mention".
+func neverDid(s, verb string) bool {
+	first, _, _ := strings.Cut(strings.ToLower(verb), " ")
+	return strings.HasPrefix(strings.ToLower(s), "never") && !verbs[first]
 }
 
 var (
