@@ -62,7 +62,7 @@ func Checkable(action string) bool {
 }
 
 // conditional finds what a check cannot see: when it holds, or a choice.
-var conditional = regexp.MustCompile(`(?i)\b(if|unless|when|whenever|except|until|depending|instead of|rather than|where|whether|in case|provided|unsure|wenn|falls|si|cuando|either)\b`)
+var conditional = regexp.MustCompile(`(?i)^(?:once|before|after)\b|\b(if|unless|when|whenever|except|until|depending|instead of|rather than|where|whether|in case|provided|while|as long as|even|so often|less often|more often|too often|(?:but|,) (?:not|only) (?:for|to|in|on|with)|unsure|wenn|falls|si|cuando|either)\b`)
 
 // clauses splits "do X and do Y" where what follows "and" is a verb of ours.
 func clauses(s string) []string {
@@ -101,6 +101,9 @@ func compileClause(clause string) (Spec, bool) {
 		if rest == c {
 			break
 		}
+		if hedged.MatchString(rest) {
+			return Spec{}, false
+		}
 		negative, c = true, leadWords.ReplaceAllString(rest, "")
 	}
 	for _, f := range formers {
@@ -117,5 +120,8 @@ var (
 	leadForeign = regexp.MustCompile(`(?i)^(?:(?:bitte|immer|s'il vous plaît|toujours|por favor|siempre),? )+`)
 	negation    = regexp.MustCompile(`(?i)^(do not|don't|dont|never|must not|avoid|stop|refrain from|without|no longer|under no circumstances) (ever )?`)
 )
+
+// hedged prohibitions let through what they name: "do not always …", "don't just …".
+var hedged = regexp.MustCompile(`(?i)^(?:always|only|just|simply)\b`)
 
 var useNo = regexp.MustCompile(`(?i)^(use|write|include|add|give) no `)

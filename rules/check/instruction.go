@@ -55,12 +55,18 @@ func instruct(s string) (string, bool) {
 		}
 		if tail := tidy(s[m[1]:]); tail != "" {
 			if a, ok := frame(tail, polite); ok {
+				if restricts.MatchString(s) {
+					return sentence(s)
+				}
 				return a, true
 			}
 		}
 	}
 	return "", false
 }
+
+// restricts finds what is said in front of an instruction and is not to be lost.
+var restricts = regexp.MustCompile(`(?i)^(?:unless|except|until|before|after|once|while|as long as|provided)\b`)
 
 // lastly reads "next time give me X" as "give X": what is wanted from now on is no
 // errand of the moment.
@@ -152,6 +158,7 @@ var (
 // sentence makes an action of what a reader returned.
 func sentence(a string) (string, bool) {
 	a = strings.TrimRight(strings.TrimSpace(a), " .,;:!?。！？")
+	a = strings.TrimRight(asides.ReplaceAllString(a, ""), " ,")
 	stop, least := ".", 4
 	if r, _ := utf8.DecodeLastRuneInString(a); ideographic(r) && !unicode.Is(unicode.Hangul, r) {
 		stop, least = "。", 3
@@ -161,6 +168,9 @@ func sentence(a string) (string, bool) {
 	}
 	return capitalize(a) + stop, true
 }
+
+// asides end a sentence and say nothing about the answer.
+var asides = regexp.MustCompile(`(?i)(?:,? (?:imo|imho|tho|though|lol|as well|too))+$`)
 
 // headless sentences leave out "it" in front of the modal verb.
 var headless = regexp.MustCompile(`(?i)^(?:should|must|needs|has to|ought to|could have|could do with|could use|would (?:be|have|help)|might be|might have|didn't|doesn't|did not|does not|says nothing|said nothing|lacks)\b`)

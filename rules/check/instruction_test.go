@@ -146,6 +146,41 @@ func TestInstruction_Omission(t *testing.T) {
 	}
 }
 
+// What limits a wish stays with it, and a check sees what it can: "not always" is
+// not "never", and an exception is not forgotten.
+func TestInstruction_Limited(t *testing.T) {
+	for _, c := range []struct{ said, action, spec string }{
+		{"You should not always mention the return policy", "Do not always mention the return policy.", ""},
+		{"You should not only list prices but also fees", "Do not only list prices but also fees.", ""},
+		{"It should never remind me of my debts", "Never remind me of my debts.", ""},
+		{"Answers should never come with disclaimers", "Do not include disclaimers.", ""},
+		{"The answer should come with a link", "Include a link.", "has link"},
+		{"Unless someone is a business customer, don't mention invoices", "Unless someone is a business customer, don't mention invoices.", ""},
+		{"Before you answer, ask for the country", "Before you answer, ask for the country.", ""},
+		{"As long as the store is closed, mention the online shop", "As long as the store is closed, mention the online shop.", ""},
+		{"Please answer in English even if the customer writes in German", "Answer in English even if the customer writes in German.", ""},
+		{"mention the holiday delays but not for express", "Mention the holiday delays but not for express.", ""},
+		{"mention the fee less often", "Mention the fee less often.", ""},
+		{"should mention the express option too imo", "Mention the express option.", "mention express option"},
+		{"can you please not mention competitors", "Do not mention competitors.", "not mention competitors"},
+		{"would you mind not using emojis?", "Do not use emojis.", "not has emoji"},
+		{"can you not give a straight answer?", "", ""},
+		{"If possible, mention the fee", "Mention the fee.", "mention fee"},
+	} {
+		got, ok := Instruction(c.said)
+		spec := ""
+		for _, s := range Compile(got) {
+			spec += map[bool]string{true: "not "}[s.Not] + s.Kind + " " + s.Args[0]
+		}
+		if got != c.action || ok != (c.action != "") || spec != c.spec {
+			t.Errorf("Instruction(%q) = %q, %v, checked as %q, want %q checked as %q", c.said, got, ok, spec, c.action, c.spec)
+		}
+		if cond, _, ok := AppliesWhen(c.said); ok && strings.Contains(c.said, "even if") {
+			t.Errorf("AppliesWhen(%q) = %q, want none", c.said, cond)
+		}
+	}
+}
+
 func TestAppliesWhen(t *testing.T) {
 	for _, c := range []struct{ comment, cond, rest string }{
 		{"For return questions, always link the page.", "someone asks return questions", "always link the page."},

@@ -6,23 +6,31 @@ import (
 )
 
 // requested is "can you always mention X", "would you mind adding X".
-func requested(s string, _ bool) (string, bool) {
+func requested(s string, polite bool) (string, bool) {
 	s = strings.TrimRight(s, "?")
 	if m := mindAdding.FindStringSubmatch(s); m != nil {
-		if v := base(m[1]); v != "" {
-			return bareVerb(v + m[2])
+		if v := base(m[2]); v != "" {
+			return bareVerb(unlessNot(m[1]) + v + m[3])
 		}
 	}
-	if m := canYou.FindStringSubmatch(s); m != nil {
-		return bareVerb(m[1])
+	if m := canYou.FindStringSubmatch(s); m != nil && (m[1] == "" || polite) { // "can you not read?" asks for nothing
+		return bareVerb(unlessNot(m[1]) + m[2])
 	}
 	return "", false
 }
 
 var (
-	canYou     = regexp.MustCompile(`(?i)^(?:can|could|would|will) (?:you|it|we|the (?:bot|assistant|answers?))(?: also| maybe| at least| kindly| perhaps)? (.+)$`)
-	mindAdding = regexp.MustCompile(`(?i)^(?:would|do) you mind (\w+ing)( .+)$`)
+	canYou     = regexp.MustCompile(`(?i)^(?:can|could|would|will) (?:you|it|we|the (?:bot|assistant|answers?))(?: also| maybe| at least| kindly| perhaps)?( not)? (.+)$`)
+	mindAdding = regexp.MustCompile(`(?i)^(?:would|do) you mind( not)? (\w+ing)( .+)$`)
 )
+
+// unlessNot is what "not" makes of a request.
+func unlessNot(not string) string {
+	if not == "" {
+		return ""
+	}
+	return "do not "
+}
 
 // answerNoun names the agent or its answer; subject is how people refer to it:
 // "it", "this one", "the reply", "answers like this", "the bot here".
@@ -87,11 +95,16 @@ func verbPhrase(vp string, negative bool) (string, bool) {
 		word, rest, _ := strings.Cut(vp, " ")
 		switch strings.ToLower(word) {
 		case "not":
-			negative = !negative
+			if negative = !negative; prefix == "always " {
+				prefix = ""
+			}
 		case "never":
 			prefix, negative = "never ", false
 		case "always", "only":
 			prefix = strings.ToLower(word) + " "
+			if negative { // "should not always mention X" lets X be mentioned
+				prefix, negative = "do not "+prefix, false
+			}
 		case "also", "really", "just", "at", "least", "definitely", "probably", "better", "rather", "instead", "explicitly", "clearly":
 			if strings.ToLower(word) == "clearly" {
 				prefix = "clearly "
@@ -130,17 +143,18 @@ var (
 )
 
 func asImperative(prefix, vp string, negative bool) (string, bool) {
+	forbids := negative || strings.HasPrefix(prefix, "never") || strings.HasPrefix(prefix, "do not")
 	if m := seeTo.FindString(vp); m != "" && !negative {
 		return verbPhrase(prefix+vp[len(m):], false)
 	}
-	if m := tellMe.FindStringSubmatch(vp); m != nil && !negative && !noSuchDay.MatchString(m[2]) {
+	if m := tellMe.FindStringSubmatch(vp); m != nil && !forbids && !noSuchDay.MatchString(m[2]) {
 		if strings.EqualFold(m[1], "that") {
 			return "say that " + m[2], true
 		}
 		return mention(m[2])
 	}
-	if m := comeWith.FindStringSubmatch(vp); m != nil && parts.MatchString(m[1]) {
-		return include(m[1], negative)
+	if m := comeWith.FindStringSubmatch(vp); m != nil && parts.MatchString(m[1]) && !strings.HasPrefix(prefix, "do not") {
+		return include(m[1], forbids)
 	}
 	if uselessVP.MatchString(vp) {
 		return "", false

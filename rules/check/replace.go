@@ -84,7 +84,10 @@ func readChange(re *regexp.Regexp, m []string) (Change, bool) {
 	if _, alone := frame(c.New, false); act == "" && alone {
 		return Change{}, false // an instruction beside another
 	}
-	if c.New == "" || c.Old == "" || strings.EqualFold(c.New, c.Old) || len(tokens(c.Old)) > maxChangeWords || len(tokens(c.New)) > 3*maxChangeWords || pronoun.MatchString(c.Old) || pronoun.MatchString(c.New) {
+	if forWhom.MatchString(c.Old) {
+		return Change{}, false // "mention the fee, but not for members"
+	}
+	if c.New == "" || c.Old == "" || strings.EqualFold(c.New, c.Old) || len(tokens(c.Old)) > maxChangeWords || len(tokens(c.New)) > 3*maxChangeWords || pronoun.MatchString(at("old")) || pronoun.MatchString(c.Old) || pronoun.MatchString(c.New) {
 		return Change{}, false
 	}
 	first, _, _ := strings.Cut(strings.ToLower(c.Old), " ")
@@ -175,9 +178,10 @@ var (
 	closing    = regexp.MustCompile(`(?i),? (?:from now on|in (?:the )?future|these days|nowadays|as of (?:today|now)|starting today|ab jetzt|künftig|in zukunft|désormais|a partir de ahora)\b,?`)
 	tailWords  = regexp.MustCompile(`(?i),? (?:any ?more|any longer|instead|now|please|again|at all|thanks|thank you|stattdessen|mehr|bitte)$`)
 	oldVerb    = regexp.MustCompile(`(?i)^(?:` + saying + `|as|with|in|to|the old one,?) `)
+	forWhom    = regexp.MustCompile(`(?i)^(?:for|during|if|when|unless) `)
 	auxiliary  = regexp.MustCompile(`(?i)\b(?:do|does|did|should|must|can|could|will|would|may|might|is|are|was|were|has|have|had|shall|if|why)$`)
 	newIn      = regexp.MustCompile(`(?i)^(?:always |only |now )*(?:` + saying + `|\pL+) `)
-	pronoun    = regexp.MustCompile(`(?i)^(?:it|that|this|them|those|these|so|me|you|(?:it|that|this|they|we|i|you|he|she|there|which|\pL+ing) .*|.* (?:is|are|was|were|isn't|aren't) .*|sure|just|only|even|at all|yet|both|one|always|good|enough|helpful|correct|right|true|the (?:other|same|question|point)|what .*|which .*|how .*|why .*|when .*|because .*|if .*)$`)
+	pronoun    = regexp.MustCompile(`(?i)^(?:it|that|this|them|those|these|so|me|you|(?:it|that|this|they|we|i|you|he|she|there|which|\pL+ing) .*|.* (?:is|are|was|were|isn't|aren't) .*|sure|just|only|even|at all|yet|both|one|always|good|enough|helpful|correct|right|true|the (?:other|same|question|point)|what .*|which .*|how .*|why .*|when .*|because .*|if .*|as long as .*|while .*|until .*|unless .*|once .*|before .*|after .*)$`)
 )
 
 // Apply puts what is new in the place of what is old in an action that names it as

@@ -17,8 +17,9 @@ var (
 	// idle conditions say nothing about the request.
 	idle = regexp.MustCompile(`(?i)^ (?:possible|you can|you could|you don't know|you are not sure|not|needed|necessary|in doubt|so|i am|i'm|i were|i may|i might|i can|i could|i ask|applicable|möglich|nötig|posible|you must|you ask me|you want my|you like|you please|you will|it had|it would|it was|it were|it helps|it does|it works|you had|you would|we're honest|and when|only)\b`)
 
-	// asksForIt are frames whose "if" belongs to the wish: "would be nice if it …".
-	asksForIt = regexp.MustCompile(`(?i)\b(?:nice|nicer|better|great|good|helpful|best|useful|like it|prefer it|love it|appreciate it|appreciated|cool|perfect|ideal|like|prefer|preferred|help|wonder(?:ing)?|know|see|check|ask|tell me)$`)
+	// asksForIt are frames whose "if" belongs to the wish: "would be nice if it …";
+	// "even if" and "as if" begin no condition either.
+	asksForIt = regexp.MustCompile(`(?i)\b(?:even|as|nice|nicer|better|great|good|helpful|best|useful|like it|prefer it|love it|appreciate it|appreciated|cool|perfect|ideal|like|prefer|preferred|help|wonder(?:ing)?|know|see|check|ask|tell me)$`)
 
 	askedTo     = regexp.MustCompile(`(?i)^(?:asked|asking) `)
 	firstPerson = regexp.MustCompile(`(?i)^i (ask|am|have|want|say|write|need|mention)\b`)
