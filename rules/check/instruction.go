@@ -25,6 +25,9 @@ func Instruction(comment string) (action string, ok bool) {
 	for _, s := range sentences(clip(comment, maxComment)) {
 		_, rest, _ := splitCondition(s)
 		a, found := instruct(rest)
+		if plain := respelled(rest); !found && plain != rest {
+			a, found = instruct(plain)
+		}
 		if !found {
 			continue
 		}
@@ -141,6 +144,9 @@ func frame(s string, polite bool) (string, bool) {
 	}
 	if headless.MatchString(s) {
 		s = "it " + s
+	}
+	if a, ok := indirect(s); ok {
+		return sentence(a)
 	}
 	for _, try := range []func(string, bool) (string, bool){requested, foreign, omitted, lacking, modal, wished, comparative, imperative} {
 		if a, ok := try(s, polite); ok {

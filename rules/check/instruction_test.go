@@ -125,7 +125,7 @@ func TestInstruction_Omission(t *testing.T) {
 	for said, want := range map[string]string{
 		"There is no delivery on Sundays":                  "",
 		"there are no shops in Norway":                     "",
-		"There's no need to apologize five times":          "",
+		"There's no need to apologize five times":          "Do not apologize five times.",
 		"There was no need for the long disclaimer":        "",
 		"there is no fee for returns":                      "",
 		"There is no link to the returns page":             "Include a link to the returns page.",
@@ -177,6 +177,39 @@ func TestInstruction_Limited(t *testing.T) {
 		}
 		if cond, _, ok := AppliesWhen(c.said); ok && strings.Contains(c.said, "even if") {
 			t.Errorf("AppliesWhen(%q) = %q, want none", c.said, cond)
+		}
+	}
+}
+
+// People type in a hurry, and wish by way of an opinion.
+func TestInstruction_Hurried(t *testing.T) {
+	for said, want := range map[string]string{
+		"u didnt mention the fee":                                     "Mention the fee.",
+		"cud u make it shorter next time thx":                         "Make it shorter.",
+		"the answer shouldnt contain any prices":                      "Do not include prices.",
+		"it shouldve listed the opening hours":                        "List the opening hours.",
+		"dont mention the fee":                                        "Dont mention the fee.",
+		"I don't think you should mention competitors":                "Do not mention competitors.",
+		"I wouldn't mention competitors here":                         "Do not mention competitors.",
+		"I can't believe you didn't mention customs fees":             "Mention customs fees.",
+		"I hate that it never mentions the deadline":                  "Mention the deadline.",
+		"I'd rather you didn't use emojis":                            "Do not use emojis.",
+		"No need to repeat my question":                               "Do not repeat my question.",
+		"I don't want to hear about your newsletter":                  "Do not mention your newsletter.",
+		"Can't you just give the number of days first?":               "Give the number of days first.",
+		"it didnt answer my question":                                 "",
+		"u suck":                                                      "",
+		"can't you read?":                                             "",
+		"I wouldn't recommend this bot":                               "",
+		"I don't think it should take two weeks":                      "",
+		"I can't believe it took so long":                             "",
+		"no need to call me back":                                     "",
+		"It'd be a shame to mention the price":                        "",
+		"You must be kidding, I can't believe you didn't refund me":   "",
+		"Il faut toujours mentionner le produit dont le client parle": "Toujours mentionner le produit dont le client parle.",
+	} {
+		if got, ok := Instruction(said); got != want || ok != (want != "") {
+			t.Errorf("Instruction(%q) = %q, %v, want %q", said, got, ok, want)
 		}
 	}
 }

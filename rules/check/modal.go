@@ -20,7 +20,7 @@ func requested(s string, polite bool) (string, bool) {
 }
 
 var (
-	canYou     = regexp.MustCompile(`(?i)^(?:can|could|would|will) (?:you|it|we|the (?:bot|assistant|answers?))(?: also| maybe| at least| kindly| perhaps)?( not)? (.+)$`)
+	canYou     = regexp.MustCompile(`(?i)^(?:can|could|would|will|can't|couldn't|shouldn't) (?:you|it|we|the (?:bot|assistant|answers?))(?: also| maybe| at least| kindly| perhaps| just| simply| please)*( not)? (.+)$`)
 	mindAdding = regexp.MustCompile(`(?i)^(?:would|do) you mind( not)? (\w+ing)( .+)$`)
 )
 
@@ -204,4 +204,4 @@ func asQuality(prefix, vp, what string, negative bool) (string, bool) {
 var alone = set("apologize apologise greet summarize summarise")
 
 // qualities are how an answer can be asked to be, checkable by a reader.
-var qualities = regexp.MustCompile(`^(?:(?:a bit|a little|much|far|more|less|a lot|way|very|as|so|slightly|a tad) )*(?:short(?:er)?|brief(?:er)?|concise|long(?:er)?|detailed|polite(?:r)?|friendl(?:y|ier)|formal|informal|casual|simple(?:r)?|direct|specific|precise|structured|warm(?:er)?|professional|empathetic|personal|neutral|positive|explicit|technical|verbose|wordy|pushy|apologetic|repetitive|rude|careful|honest|cautious|consistent|factual|upfront|sarcastic|condescending|patronizing|vague|up ?front|to the point|chatty|understanding|humble|confident|respectful)\b`)
+var qualities = regexp.MustCompile(`^(?:(?:a bit|a little|much|far|more|less|a lot|way|very|as|so|slightly|a tad) )*(?:short(?:er)?|brief(?:er)?|concise|long(?:er)?|detailed|polite(?:r)?|friendl(?:y|ier)|formal|informal|casual|simple(?:r)?|direct|specific|precise|structured|warm(?:er)?|professional|empathetic|personal|neutral|positive|explicit|technical|verbose|wordy|pushy|apologetic|repetitive|rude|nice(?:r)?|kind(?:er)?|careful|honest|cautious|consistent|factual|upfront|sarcastic|condescending|patronizing|vague|up ?front|to the point|chatty|understanding|humble|confident|respectful)\b`)
