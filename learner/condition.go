@@ -12,9 +12,14 @@ import (
 // "When". One that repeats the request word for word, or says nothing, gives way
 // to the request's topic.
 func condition(when, query string, known Frequencies) string {
-	when = strings.TrimRight(oneLine(when, rules.MaxAppliesWhenRunes), " .!?,;:")
-	if when == "" || len(words(when)) >= quoteWords && quotes(when, query, quoteWords) {
+	when = oneLine(when, rules.MaxAppliesWhenRunes)
+	question := strings.HasSuffix(strings.TrimRight(when, " "), "?")
+	when = strings.TrimRight(when, " .!?,;:")
+	if when == "" || strings.EqualFold(when, strings.TrimRight(query, " .!?,;:")) || len(words(when)) >= quoteWords && quotes(when, query, quoteWords) {
 		return Topic([]string{query}, known)
+	}
+	if question && asking.MatchString(when) {
+		return oneLine("someone asks "+strings.ToLower(when[:1])+when[1:], rules.MaxAppliesWhenRunes)
 	}
 	when = clause(when)
 	if when == "" {
@@ -86,7 +91,9 @@ func asComment(when string) (string, bool) {
 var (
 	// ornament stands before a condition and adds nothing to it.
 	ornament = regexp.MustCompile(`(?i)^(?:(?:only|just|solely|mainly|especially|always|please|this applies|applies|apply it|to be used|use it)[ ,:]+)+`)
-	nothing  = regexp.MustCompile(`(?i)^(?:(?:when|if|where|wherever|whenever) )?(?:possible|needed|necessary|appropriate|relevant|applicable|sensible|in doubt|it (?:fits|applies|makes sense)|n/?a|none|yes|no|-+|not sure|don'?t know)$`)
+	nothing  = regexp.MustCompile(`(?i)^(?:(?:when|if|where|wherever|whenever) )?(?:possible|needed|necessary|appropriate|relevant|applicable|sensible|in doubt|it (?:fits|applies|makes sense)|n/?a|none|yes|no|never|nothing|-+|not sure|(?:i )?don'?t know|idk|dunno|no idea|see above|same)$`)
+	// asking are the words with which people ask.
+	asking = regexp.MustCompile(`(?i)^(?:how|what|where|which|who|why|when|can|could|do|does|did|is|are|will|may|should) `)
 	// conjunction begins a clause; what follows is one.
 	conjunction = regexp.MustCompile(`(?i)^(?:when(?:ever)?|if|in case(?: that)?|as soon as|every time|each time|any ?time|wenn|falls|sobald|quand|lorsque|cuando) +(?:that )?`)
 	// topical are forms that name a topic and end with it.

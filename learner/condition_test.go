@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"heed/store"
 )
 
 // What people write into the field must read after "When ".
@@ -48,6 +50,10 @@ func TestCondition_ReadsAfterWhen(t *testing.T) {
 		{"the request is about refund, order", "the request is about refund, order"},
 		{"when possible", "the request is about return, shoes"},
 		{"n/a", "the request is about return, shoes"},
+		{"idk", "the request is about return, shoes"},
+		{"never", "the request is about return, shoes"},
+		{"How do I return my shoes?", "the request is about return, shoes"},
+		{"What is the fee?", "someone asks what is the fee"},
 		{"", "the request is about return, shoes"},
 	} {
 		if got := condition(c.when, "how do i return my shoes", Frequencies{}); got != c.want {
@@ -80,4 +86,18 @@ func TestCondition_StaysAsItIs(t *testing.T) {
 		t.Fatalf("%d conditions read", n)
 	}
 	t.Logf("%d of %d changed", changed, n)
+}
+
+// A condition in the comment is not lost to the one in the field.
+func TestInstruction_ConditionBesideTheField(t *testing.T) {
+	for _, c := range []struct{ comment, field, action, when string }{
+		{"If the customer is angry, apologize first.", "questions about shipping", "If the customer is angry, apologize first.", "questions about shipping"},
+		{"For shipping, mention the fee.", "questions about shipping", "Mention the fee.", "questions about shipping"},
+		{"For shipping, mention the fee.", "", "Mention the fee.", "someone asks about shipping"},
+	} {
+		action, when, ok := instruction(&store.Feedback{Comment: c.comment, When: c.field})
+		if !ok || action != c.action || when != c.when {
+			t.Errorf("%q, applies when %q: got %q when %q, %v, want %q when %q", c.comment, c.field, action, when, ok, c.action, c.when)
+		}
+	}
 }

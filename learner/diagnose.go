@@ -96,6 +96,10 @@ func instruction(f *store.Feedback) (action, when string, ok bool) {
 	when = f.When
 	text := f.Comment
 	if cond, rest, found := check.AppliesWhen(text); found {
+		if when != "" && !covers(when, cond) {
+			action, ok = check.WholeInstruction(text)
+			return action, when, ok
+		}
 		if when == "" {
 			when = cond
 		}
@@ -105,6 +109,17 @@ func instruction(f *store.Feedback) (action, when string, ok bool) {
 	}
 	action, ok = check.Instruction(text)
 	return action, when, ok
+}
+
+// covers says whether a condition has all the words of another.
+func covers(when, cond string) bool {
+	have := conditionWords(when)
+	for w := range conditionWords(cond) {
+		if !have[w] {
+			return false
+		}
+	}
+	return true
 }
 
 func failed(x *store.Exchange) (Diagnosis, bool) {

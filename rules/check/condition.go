@@ -10,8 +10,11 @@ import (
 // questions, always link the page" gives "someone asks return questions" and
 // "always link the page". cond reads after "When", in the comment's language
 // where that is German, French or Spanish. ok is false, and rest the comment,
-// where there is none.
+// where there is none, or where its instructions are under different ones.
 func AppliesWhen(comment string) (cond, rest string, ok bool) {
+	if manyConditions(instructions(comment)) {
+		return "", comment, false
+	}
 	parts := sentences(clip(comment, maxComment))
 	for i, s := range parts {
 		if c, r, found := splitCondition(s); found {

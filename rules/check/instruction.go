@@ -16,20 +16,65 @@ const maxComment = 4 << 10
 // is "Mention X."). Of several sentences it takes those that instruct, as many as
 // fit into MaxLength. A condition stated in the comment is left out; AppliesWhen
 // has it. Complaints ("wrong", "too long") and requests of the moment ("tell me
-// the price", "I want a refund") are no instructions.
+// the price", "I want a refund") are no instructions. Sentences under different
+// conditions keep them.
 //
 // It reads English well, German, French and Spanish in their common forms.
 func Instruction(comment string) (action string, ok bool) {
-	var out []string
-	length := 0
+	said := instructions(comment)
+	return joined(said, manyConditions(said))
+}
+
+// WholeInstruction is Instruction with the conditions left in, as they were said: for
+// a comment that is under another condition already.
+func WholeInstruction(comment string) (action string, ok bool) {
+	return joined(instructions(comment), true)
+}
+
+// A told is one sentence that instructs.
+type told struct{ cond, action, whole string }
+
+func instructions(comment string) []told {
+	var out []told
 	for _, s := range sentences(clip(comment, maxComment)) {
-		_, rest, _ := splitCondition(s)
+		cond, rest, _ := splitCondition(s)
 		a, found := instruct(rest)
 		if plain := respelled(rest); !found && plain != rest {
 			a, found = instruct(plain)
 		}
 		if !found {
 			continue
+		}
+		t := told{cond, a, a}
+		if cond != "" {
+			if w, ok := sentence(tidy(s)); ok {
+				t.whole = w
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// manyConditions says whether sentences are under different conditions. What follows a
+// condition without one of its own is under that.
+func manyConditions(said []told) bool {
+	for i := 1; i < len(said); i++ {
+		if said[i].cond != "" && said[i].cond != said[0].cond {
+			return true
+		}
+	}
+	return false
+}
+
+// joined is as many of the actions as fit into MaxLength.
+func joined(said []told, whole bool) (string, bool) {
+	var out []string
+	length := 0
+	for _, t := range said {
+		a := t.action
+		if whole {
+			a = t.whole
 		}
 		n := utf8.RuneCountInString(a) + 1
 		if length+n > MaxLength+1 {

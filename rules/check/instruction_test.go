@@ -214,6 +214,26 @@ func TestInstruction_Hurried(t *testing.T) {
 	}
 }
 
+// Of several conditions none is lost, and none is put upon another's instruction.
+func TestInstruction_SeveralConditions(t *testing.T) {
+	for _, c := range []struct{ said, action, cond string }{
+		{"For returns, mention the label. For shipping, mention the days.", "For returns, mention the label. For shipping, mention the days.", ""},
+		{"Mention the fee. If the customer is angry, apologize first.", "Mention the fee. If the customer is angry, apologize first.", ""},
+		{"If the customer is angry, apologize first. Offer a voucher.", "Apologize first. Offer a voucher.", "the customer is angry"},
+		{"Bad. Whenever people ask about refunds, say 5 days.", "Say 5 days.", "people ask about refunds"},
+	} {
+		got, ok := Instruction(c.said)
+		cond, _, _ := AppliesWhen(c.said)
+		if !ok || got != c.action || cond != c.cond {
+			t.Errorf("%q: got %q when %q, want %q when %q", c.said, got, cond, c.action, c.cond)
+		}
+	}
+	const said = "If the customer is angry, apologize first."
+	if got, ok := WholeInstruction(said); !ok || got != "If the customer is angry, apologize first." {
+		t.Errorf("WholeInstruction(%q) = %q, %v", said, got, ok)
+	}
+}
+
 func TestAppliesWhen(t *testing.T) {
 	for _, c := range []struct{ comment, cond, rest string }{
 		{"For return questions, always link the page.", "someone asks return questions", "always link the page."},
