@@ -8,6 +8,11 @@ import (
 // foreign reads the common forms of German, French and Spanish, and what is marked as
 // an instruction in more languages. The action stays in the person's language.
 func foreign(s string, polite bool) (string, bool) {
+	if translated(s) != s { // a length, a format, emojis: what to do is said by its form
+		if _, ok := compileClause(s); ok {
+			return s, true
+		}
+	}
 	for _, f := range foreignForms {
 		m := f.re.FindStringSubmatch(s)
 		if m == nil || f.polite && !polite || foreignEmpty.MatchString(m[1]) {
@@ -24,6 +29,9 @@ var foreignForms = []struct {
 	to     string
 	polite bool // needs a please
 }{
+	{regexp.MustCompile(`(?i)^(auf (?:deutsch|englisch|französisch|spanisch))$`), "Antworte $1", true},
+	{regexp.MustCompile(`(?i)^(en (?:français|anglais|allemand|espagnol))$`), "Répondez $1", true},
+	{regexp.MustCompile(`(?i)^(en (?:español|castellano|inglés|alemán))$`), "Responde $1", true},
 	// German
 	{regexp.MustCompile(`(?i)^((?:(?:nie|niemals|immer|stets|auch) )?(?:erwähne?|nenne?|schreibe?|sag|sage|gib|verlinke?|verweise?|füge|vermeide?|antworte?|beginne?|beende?|verwende?|benutze?|nutze?|zeige?|liste|erkläre?|formuliere?|halte?|weise|biete|frage?|begrüße?|duze?|sieze?|lasse?|runde?|übersetze?|erwähnen|nennen|schreiben|sagen|angeben|verlinken|antworten|vermeiden|verwenden|benutzen|beginnen|weglassen)(?: sie)? .+)$`), "$1", false},
 	{regexp.MustCompile(`(?i)^(.+ (?:erwähnen|nennen|schreiben|sagen|angeben|verlinken|vermeiden|verwenden|benutzen|weglassen|antworten|hinzufügen|hinweisen|anbieten|fassen|halten|beginnen|beenden|auflisten|zeigen|erklären))$`), "$1", true},

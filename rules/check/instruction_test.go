@@ -88,6 +88,16 @@ func TestInstruction_Terse(t *testing.T) {
 		{"max 3 sentences please", "Answer in max 3 sentences.", "max sentences"},
 		{"plain text only", "Answer in plain text.", "not has markdown"},
 		{"Try to be brief", "Be brief.", ""},
+		{"Bitte höchstens 3 Sätze", "Höchstens 3 Sätze.", "max sentences"},
+		{"3 phrases maximum svp", "3 phrases maximum.", "max sentences"},
+		{"máximo 3 frases por favor", "Máximo 3 frases.", "max sentences"},
+		{"maximal 50 Wörter", "Maximal 50 Wörter.", "max words"},
+		{"auf Deutsch bitte", "Antworte auf Deutsch.", "language de"},
+		{"en français svp", "Répondez en français.", "language fr"},
+		{"en español por favor", "Responde en español.", "language es"},
+		{"sin emojis por favor", "Sin emojis.", "not has emoji"},
+		{"Personally I prefer bullet points", "Prefer bullet points.", "format bullets"},
+		{"for me please no bullet points", "Do not use bullet points.", "not format bullets"},
 		{"could you give me the price in euros next time", "Give the price in euros.", ""},
 		{"Prices should always be in euros", "Give prices in euros.", ""},
 		{"I would like the date in ISO format", "Include the date in ISO format.", ""},
@@ -111,7 +121,7 @@ func TestInstruction_Terse(t *testing.T) {
 			t.Errorf("Instruction(%q) = %q, %v, checked as %q, want %q checked as %q", c.said, got, ok, spec, c.action, c.spec)
 		}
 	}
-	for _, s := range []string{"no sources", "no idea what this means", "I want my money back", "I need it in black", "I love the short answers", "how about an answer?",
+	for _, s := range []string{"auf Deutsch ist das falsch", "en français c'est mieux", "for me it does not work", "3 phrases", "no sources", "no idea what this means", "I want my money back", "I need it in black", "I love the short answers", "how about an answer?",
 		"is it possible to talk to someone?", "call me back", "not in German", "I don't like this", "try harder", "I want to be called back", "not so many answers", "no jargon was explained", "the table is wrong"} {
 		if got, ok := Instruction(s); ok {
 			t.Errorf("Instruction(%q) = %q, want none", s, got)

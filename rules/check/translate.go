@@ -11,7 +11,7 @@ import (
 // and two people who wish the same are one.
 func translated(clause string) string {
 	first, _, _ := strings.Cut(strings.ToLower(clause), " ")
-	if !foreignFirst[first] {
+	if !foreignFirst[first] && !strings.ContainsAny(clause[:min(len(clause), 1)], "123456789") {
 		return clause // as most; trying every form would double the time of compiling
 	}
 	for _, t := range translations {
@@ -48,7 +48,7 @@ var foreignWords = map[string]string{
 // foreignFirst are the words with which translations begin.
 var foreignFirst = func() map[string]bool {
 	out := map[string]bool{}
-	for _, w := range strings.Fields(`antworte antworten schreib schreibe schreiben formulier formuliere formulieren fasse beschränke in mit auf höchstens maximal nicht
+	for _, w := range strings.Fields(`antworte antworten schreib schreibe schreiben formulier formuliere formulieren fasse beschränke in mit auf höchstens maximal nicht zwei drei vier fünf sechs zehn deux trois quatre cinq dix dos tres cuatro cinco seis diez maximum máximo
 		réponds répondez répondre écris écrivez écrire en au maximum responde responda responder escribe escriba escribir como máximo no
 		erwähne erwähnen nenne nennen sage sagen sag verwende verwenden mentionne mentionnez mentionner dis dites dire ne menciona mencione di diga nunca
 		beginne beginnen fange fangen starte starten ende enden schließe schließen beende beenden commence commencez commencer termine terminez terminer finis finissez
@@ -82,6 +82,7 @@ var translations = func() []translation {
 		{frWrite + frAdverbs + ` en ` + count + ` ` + units + ` (?:au plus|au maximum|maximum|max)`, `answer in at most <n> <unit>`},
 		{`(?:` + esWrite + esAdverbs + ` )?(?:en )?(?:como máximo|máximo|no más de) ` + count + ` ` + units, `answer in at most <n> <unit>`},
 		{esWrite + esAdverbs + ` en ` + count + ` ` + units + ` (?:como máximo|máximo)`, `answer in at most <n> <unit>`},
+		{count + ` ` + units + ` (?:maximal|höchstens|maximum|max\.?|au maximum|au plus|máximo|como máximo)`, `answer in at most <n> <unit>`},
 
 		{`(?:erwähnen?|nennen?|sagen?|sag|schreiben?)` + deAdverbs + ` (?:(?:das wort|die worte|den|die|das) )?` + quoted, `mention <text>`},
 		{`(?:erwähnen?|nennen?|sagen?|sag|schreiben?|verwenden?) (?:nie|niemals|nicht|bitte nicht) (?:(?:das wort|den|die|das) )?` + quoted, `never mention <text>`},
