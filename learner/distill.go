@@ -18,8 +18,12 @@ const quoteWords = 8
 // Distill makes the rule that the diagnosed feedback asks for, by no other words
 // than the person's: the action as said, the condition as said or else the topic
 // of the judged request, the judged step, the judged request as the example. The
-// rule has no id yet. It returns nil when nothing says when the rule would apply.
+// rule has no id yet. It returns nil when nothing says when, or for whom, the rule
+// would apply.
 func Distill(f *store.Feedback, d Diagnosis, link *store.Link, p AppPolicy, known Frequencies) *rules.Rule {
+	if f.User == "" && ownName.MatchString(d.Action) {
+		return nil
+	}
 	r := &rules.Rule{
 		Version: 1, App: f.App, State: rules.Active, Origin: "feedback", Holdout: p.Holdout,
 		Action: oneLine(d.Action, rules.MaxActionRunes), Checks: check.Compile(d.Action), Sources: []string{f.ID},
@@ -56,6 +60,9 @@ func Distill(f *store.Feedback, d Diagnosis, link *store.Link, p AppPolicy, know
 // personal finds one person's taste: it is proposed for that person only, and an
 // admin may widen it.
 var personal = regexp.MustCompile(`(?i)\b(i prefer|i'd prefer|i personally|just for me|my own taste|my preference|call me|address me)\b|\bpersonally,|\bfor me([,:.!;]|\s*$|,? please\b)`)
+
+// ownName finds the name of one person, which is nobody else's.
+var ownName = regexp.MustCompile(`(?i)^(?:always )?call me\b`)
 
 // everywhere finds a condition that is none.
 var everywhere = regexp.MustCompile(`(?i)^(always|everywhere|any ?time|at all times|(for |in |to |on |with )?(all|any|every|each)( of)?( the| your)? ?(answers?|repl(y|ies)|responses?|questions?|requests?|messages?|topics?|cases?|time|chats?|conversations?)?)[.! ]*$`)

@@ -55,6 +55,12 @@ func TestDistill_Scopes(t *testing.T) {
 	if r := said(func(f *store.Feedback) { f.When = "every answer" }); !r.Scope.Always || r.Scope.AppliesWhen != "" {
 		t.Errorf("always: %+v", r.Scope)
 	}
+	if r := said(func(f *store.Feedback) { f.Comment = "Call me Bob." }); r == nil || r.Scope.Hard.User != "u1" {
+		t.Errorf("one person's name: %+v", r)
+	}
+	if r := said(func(f *store.Feedback) { f.Comment, f.User = "Call me Bob.", "" }); r != nil {
+		t.Errorf("the name of nobody known became a rule for all: %+v", r)
+	}
 	if r := said(func(f *store.Feedback) { f.Comment = "Keep it under 30 words for me." }); r.Scope.Hard.User != "u1" {
 		t.Errorf("one person's taste became a rule for all: %+v", r.Scope.Hard)
 	}

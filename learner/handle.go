@@ -141,7 +141,7 @@ func (l *Learner) forgetEarlier(ctx context.Context, s *state, f *store.Feedback
 func (l *Learner) learn(ctx context.Context, s *state, f *store.Feedback, x *store.Exchange, link *store.Link, d Diagnosis, old *rules.Rule) error {
 	cand := Distill(f, d, link, s.policy, s.known)
 	if cand == nil {
-		d.Kind, d.Reason = NoInstruction, "nothing says when this would apply"
+		d.Kind, d.Reason = NoInstruction, "nothing says when, or for whom, this would apply"
 		s.complain(f, link, d)
 		return nil
 	}
