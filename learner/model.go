@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -168,12 +169,23 @@ func (m *Model) callError(err error) *CallError {
 		}
 	case errors.As(err, &request):
 		e.Status = request.HTTPStatusCode
+	case unreadable(err):
+		return &CallError{Reason: "its answer cannot be read"}
 	}
 	if e.Status != 0 {
 		e.Reason = "it answered with an error"
 		e.Outage = e.Status != http.StatusBadRequest && e.Status != http.StatusRequestEntityTooLarge && e.Status != http.StatusUnprocessableEntity
 	}
 	return e
+}
+
+// unreadable says whether an answer came, and was no JSON of the API's shape or ended
+// too soon: that is what one answer is like, not whether the endpoint is there.
+func unreadable(err error) bool {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	var unsent *url.Error // no answer began
+	return errors.As(err, &syntax) || errors.As(err, &shape) || !errors.As(err, &unsent) && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
 }
 
 // errorCode is what an upstream's code may look like to be logged.

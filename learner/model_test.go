@@ -287,3 +287,20 @@ func TestModel_ErrorsHoldNoKey(t *testing.T) {
 		})
 	}
 }
+
+// An answer that is no JSON, of another shape or cut is of no use, and is not called
+// an outage: the endpoint is there.
+func TestModel_UnreadableAnswer(t *testing.T) {
+	for name, body := range map[string]string{
+		"a page": "<html>hello</html>", "cut": `{"id":"x","choices":[{"mess`, "another shape": `{"choices":"none"}`, "empty": "",
+	} {
+		up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		m := &Model{BaseURL: up.URL, Name: "draft"}
+		_, err := m.Draft(t.Context(), []Said{{ID: "a"}}, time.Now())
+		var call *CallError
+		if !errors.As(err, &call) || call.Outage || !strings.Contains(err.Error(), "cannot be read") {
+			t.Errorf("%s: got %v, want an answer that cannot be read", name, err)
+		}
+		up.Close()
+	}
+}
