@@ -90,7 +90,7 @@ func joined(said []told, whole bool) (string, bool) {
 // tone, please be polite"; "good, but mention the fee").
 func instruct(s string) (string, bool) {
 	polite := pleaseAnywhere.MatchString(s)
-	s = tidy(withoutForMe(lastly(s)))
+	s = tidy(betterNot.ReplaceAllString(withoutForMe(lastly(straight.Replace(s))), "do not $1"))
 	if s == "" {
 		return "", false
 	}
@@ -146,6 +146,9 @@ var (
 	forMe     = regexp.MustCompile(`(?i),?(?: just| only| at least)? for me((?:,? please)?(?:[,.!:;].*)?)$`)
 	goodForMe = regexp.MustCompile(`(?i)\b(?:works?|best|better|good|right|easy|easier|hard|harder|enough|fine|ok|okay|important|matters?|relevant|useful|possible|impossible|difficult|nothing|anything|something|what|that|is|are|was|were)$`)
 )
+
+// betterNot is a prohibition: "better not mention X", "try not to use X".
+var betterNot = regexp.MustCompile(`(?i)^(?:please )?(?:try|(?:you(?:'d| had)? |it(?:'s| is|'d be| would be) )?better) not (?:to )?(\pL+)`)
 
 var breaks = regexp.MustCompile(`(?i)(?:[,:;.)] | - | – | — |, ?)(?:(?:but|and|so|aber|mais|pero|also|instead|rather) )?|\b(?:but|aber|mais|pero|instead|so) `)
 

@@ -60,11 +60,12 @@ func modal(s string, _ bool) (string, bool) {
 		if v == "" || !reporting[v] && v != "use" && v != "put" && v != "keep" && v != "avoid" && v != "ask" && v != "link" {
 			return "", false
 		}
-		out := v + " " + lowerFirst(m[1])
+		what := notNeeded.ReplaceAllString(m[1], "") // "X doesn't need to be mentioned"
+		out := v + " " + lowerFirst(what)
 		if m[4] != "" {
 			out += " " + m[4]
 		}
-		if m[2] != "" || strings.Contains(m[0], " never ") {
+		if m[2] != "" || what != m[1] || strings.Contains(m[0], " never ") {
 			out = "do not " + out
 		}
 		return out, true
@@ -84,6 +85,8 @@ func modal(s string, _ bool) (string, bool) {
 	}
 	return verbPhrase(vp, negative)
 }
+
+var notNeeded = regexp.MustCompile(`(?i) (?:does|do|did)(?:n't| not)(?: really| always)?$`)
 
 var ownSubject = regexp.MustCompile(`(?i)^` + subject + `$`)
 

@@ -51,15 +51,19 @@ func omitted(s string, _ bool) (string, bool) {
 		return mention(m[1])
 	}
 	for _, re := range []*regexp.Regexp{forgot, missing} {
-		if m := re.FindStringSubmatch(s); m != nil {
+		if m := re.FindStringSubmatch(s); m != nil && (re != forgot || !mine.MatchString(m[1])) {
 			return mention(m[1])
 		}
 	}
-	if m := isMissing.FindStringSubmatch(s); m != nil {
+	if m := isMissing.FindStringSubmatch(s); m != nil && !mine.MatchString(m[1]) {
 		return mention(lowerFirst(m[1]))
 	}
 	return "", false
 }
+
+// mine is what a person lacks in the world: "my card is missing", "you forgot my
+// discount".
+var mine = regexp.MustCompile(`(?i)^(?:my|mine)\b`)
 
 // neverDid says whether "never" is followed by a form of the verb that tells what
 // happened: "never mentions", but not "never mention".

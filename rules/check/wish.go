@@ -25,6 +25,12 @@ func wished(s string, _ bool) (string, bool) {
 	}
 	for _, re := range []*regexp.Regexp{wishThat, wishTo, betterIf} {
 		if m := re.FindStringSubmatch(s); m != nil {
+			if what, ok := strings.CutPrefix(m[1], "know "); ok && re == betterIf { // "it would be nice to know the fee"
+				if clauseWord.MatchString(what) || personal.MatchString(what) {
+					return "", false
+				}
+				return mention(what)
+			}
 			if a, ok := loose(m[1]); ok {
 				return a, true
 			}
