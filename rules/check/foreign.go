@@ -13,6 +13,9 @@ func foreign(s string, polite bool) (string, bool) {
 			return s, true
 		}
 	}
+	if errandAbroad.MatchString(s) && !standingAbroad.MatchString(s) {
+		return "", false
+	}
 	for _, f := range foreignForms {
 		m := f.re.FindStringSubmatch(s)
 		if m == nil || f.polite && !polite || foreignEmpty.MatchString(m[1]) {
@@ -22,6 +25,14 @@ func foreign(s string, polite bool) (string, bool) {
 	}
 	return marked(s)
 }
+
+var (
+	// errandAbroad is what one person wants now, or misses in the world: "gib mir mein
+	// Geld zurück", "il manque mon colis", "responde a mi pregunta".
+	errandAbroad = regexp.MustCompile(`(?i)(?:^| )(?:meine?[mnrs]? |mon |ma (?:question|commande|facture|livraison|demande)|mis? )\pL*|^(?:gib|nenne?|sage?|schreibe?|schicke?|zeige?|erkläre?) mir |^(?:donne[zr]?|dis|dites|envoyez|écrivez|montre[zr]?)[- ]moi |^antworten?(?: \pL+)? auf die frage$|^répond(?:s|ez|re) à la question$|^responde[r]? (?:a )?la pregunta$|^es fehl(?:t|en) (?:nichts|mir an)\b`)
+	// standingAbroad is said of every answer, or forbids.
+	standingAbroad = regexp.MustCompile(`(?i)\b(?:immer|stets|künftig|nicht|nie|niemals|keine?[mnrs]?|toujours|jamais|ne|pas|siempre|nunca|no)\b|n'`)
+)
 
 // foreignForms: what is said, and what it becomes ($1 is the words kept).
 var foreignForms = []struct {

@@ -129,6 +129,31 @@ func TestInstruction_Terse(t *testing.T) {
 	}
 }
 
+// What one person wants now, or misses in the world, is no instruction in other
+// languages either.
+func TestInstruction_ErrandsAbroad(t *testing.T) {
+	for _, said := range []string{"Gib mir mein Geld zurück", "mir fehlt mein Paket", "Es fehlt nichts", "Nenne mir den Preis", "Antworte auf meine Frage",
+		"il manque mon colis", "vous avez oublié mon colis", "répondez à ma question", "falta mi paquete", "responde mi pregunta", "responde a la pregunta"} {
+		if got, ok := Instruction(said); ok {
+			t.Errorf("Instruction(%q) = %q, want none", said, got)
+		}
+	}
+	for said, want := range map[string]string{
+		"Es fehlt der Hinweis auf die Versandkosten": "Erwähne die Versandkosten.",
+		"Frage nicht nach meiner Bestellnummer":      "Frage nicht nach meiner Bestellnummer.",
+		"Nenne mir immer den Preis":                  "Nenne mir immer den Preis.",
+		"Sieze mich bitte":                           "Sieze mich.",
+		"Il manque le prix":                          "Mentionnez le prix.",
+		"falta el precio":                            "Menciona el precio.",
+		"Menciona el mes":                            "Menciona el mes.",
+		"Usa un tono formale ma gentile":             "Usa un tono formale ma gentile.",
+	} {
+		if got, ok := Instruction(said); !ok || got != want {
+			t.Errorf("Instruction(%q) = %q, %v, want %q", said, got, ok, want)
+		}
+	}
+}
+
 // What is said about the world, and that something is not needed, is no wish to
 // mention it; "never mentions" tells what happened, in any form of the verb.
 func TestInstruction_Omission(t *testing.T) {
