@@ -142,12 +142,14 @@ var values = regexp.MustCompile(`(?i)^` + valueNouns + `$`)
 
 var determined = regexp.MustCompile(`(?i)^(?:the|your|these|those|an?) `)
 
+var notDone = regexp.MustCompile(`(?i)^(?:do(?:es)? not|did not|\pL+n't|never)\b`)
+
 // forbid makes a prohibition of what somebody does not want.
 func forbid(np string) (string, bool) {
 	np = strings.TrimSpace(nowhere.ReplaceAllString(np, ""))
 	if m := whenYou.FindStringSubmatch(np); m != nil {
 		verb, rest, _ := strings.Cut(m[1], " ")
-		if b := base(verb); b != "" {
+		if b := base(verb); b != "" && !notDone.MatchString(m[1]) { // "when you don't mention it" is an omission
 			return verbPhrase(strings.TrimSpace(b+" "+rest), true)
 		}
 		return "", false

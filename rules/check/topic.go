@@ -19,7 +19,7 @@ var (
 
 	// asksForIt are frames whose "if" belongs to the wish: "would be nice if it …";
 	// "even if" and "as if" begin no condition either.
-	asksForIt = regexp.MustCompile(`(?i)\b(?:even|as|nice|nicer|better|great|good|helpful|best|useful|like it|prefer it|love it|appreciate it|appreciated|cool|perfect|ideal|like|prefer|preferred|help|wonder(?:ing)?|know|see|check|ask|tell me)$`)
+	asksForIt = regexp.MustCompile(`(?i)\b(?:even|as|hate it|dislike it|hate|annoying|nice|nicer|better|great|good|helpful|best|useful|like it|prefer it|love it|appreciate it|appreciated|cool|perfect|ideal|like|prefer|preferred|help|wonder(?:ing)?|know|see|check|ask|tell me)$`)
 
 	askedTo     = regexp.MustCompile(`(?i)^(?:asked|asking) `)
 	firstPerson = regexp.MustCompile(`(?i)^i (ask|am|have|want|say|write|need|mention)\b`)
