@@ -296,6 +296,23 @@ func TestAPI_ListsAndFilters(t *testing.T) {
 	}
 }
 
+// Who approved a rule, when and why stays what it was when its roll-out changes.
+func TestAPI_WhyAfterATune(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the return label.", "somebody wants a refund", []string{"how do I get a refund for order 103"}, nil)
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest(), "reason": "asked for often"}, nil)
+	b.ok(Owner, "PATCH", "rules/"+p.Rule().ID, map[string]any{"holdout": 0.05, "reason": "measured enough"}, nil)
+	r := b.inForce().Rules[0]
+	var w whyRule
+	if err := b.admin.source(t.Context(), &w, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Version != 2 || w.ApprovedBy != "anna" || w.Reason != "asked for often" || w.ApprovedAt == nil {
+		t.Errorf("version %d: approved by %q at %v: %q", r.Version, w.ApprovedBy, w.ApprovedAt, w.Reason)
+	}
+}
+
 // Why names the words, the approval and the exact block, and decides the same again.
 func TestAPI_Why(t *testing.T) {
 	b := start(t, nil)

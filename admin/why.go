@@ -167,19 +167,19 @@ func (a *Admin) words(ctx context.Context, r *rules.Rule) ([]whose, error) {
 	return out, nil
 }
 
-// approvalOf finds the audit entry that brought the rule's version in force, among
-// the newest MaxPage entries.
+// approvalOf finds the audit entry that approved the rule's words, among the newest
+// MaxPage entries. What changed its roll-out since, or took sources from it, is none.
 func (a *Admin) approvalOf(ctx context.Context, r *rules.Rule) (*store.Audit, error) {
 	entries, _, err := a.store.Audits(ctx, store.AuditFilter{App: r.App, Limit: store.MaxPage})
 	if err != nil {
 		return nil, err
 	}
 	for i := range entries {
-		if entries[i].Head.Epoch == 0 {
+		if entries[i].Head.Epoch == 0 || entries[i].Action != "approve" && entries[i].Action != "add" {
 			continue
 		}
 		for _, op := range entries[i].Ops {
-			if op.Rule != nil && op.Rule.ID == r.ID && op.Rule.Version == r.Version && !op.OfPaused() {
+			if op.Rule != nil && op.Rule.ID == r.ID && op.Rule.Version <= r.Version && !op.OfPaused() {
 				return &entries[i], nil
 			}
 		}
