@@ -311,6 +311,43 @@ func TestBrowser_EditOfAChangedCard(t *testing.T) {
 	}
 }
 
+// What somebody writes goes on being text when another person decides about the card,
+// or its place changes: a letter of it never decides about the next card.
+func TestBrowser_WritingWhileOthersDecide(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	behind := func(n int) func(*store.Proposal) { return func(p *store.Proposal) { p.People = n } }
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, behind(3))
+	other := b.proposal("Mention the order number.", "somebody asks for the order number", []string{"can I get the order number"}, behind(2))
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	card := func(p *store.Proposal) string { return `[data-proposal="` + p.ID + `"]` }
+	browser.Steps(t, ctx, "write", chromedp.WaitVisible(chromedp.CSS(card(p))), chromedp.KeyEvent("j"), chromedp.KeyEvent("r"),
+		chromedp.WaitVisible(chromedp.CSS(card(p)+" details.reject[open] input:focus")), chromedp.KeyEvent("not "))
+	written := func() string {
+		return browser.Run(t, ctx, "what is written", chromedp.Evaluate[string](`document.activeElement.value || ""`))
+	}
+
+	now := b.fetch(other.ID).Proposal
+	now.Version, now.People = now.Version+1, 9
+	if err := b.store.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{now}}); err != nil {
+		t.Fatal(err)
+	}
+	browser.Steps(t, ctx, "the other is first", chromedp.WaitVisible(chromedp.CSS(card(other)+"[data-people='9']:first-child")), chromedp.KeyEvent("a "))
+	if got := written(); got != "not a " {
+		t.Errorf("after the places changed %q is written", got)
+	}
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/reject", map[string]any{"reason": "no"}, nil)
+	browser.Steps(t, ctx, "the card says so", chromedp.WaitVisible(chromedp.CSS(card(p)+".changed")), chromedp.KeyEvent("a good idea"))
+	if got := written(); got != "not a a good idea" {
+		t.Errorf("after the decision %q is written", got)
+	}
+	browser.Steps(t, ctx, "send it", chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS("#flash.bad")), chromedp.WaitNotPresent(chromedp.CSS(card(p))))
+	if got := b.fetch(other.ID); got.State != store.Open {
+		t.Errorf("the other proposal is %s", got.State)
+	}
+}
+
 func (b *bench) fetch(id string) proposalView {
 	b.t.Helper()
 	var v proposalView

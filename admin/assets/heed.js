@@ -34,6 +34,10 @@ function dirty(el) {
   return [...el.querySelectorAll(fields)].some(altered);
 }
 
+// atWork says whether somebody writes in the card. It must stay where it is: without
+// the focus the next letters would be keys, and one of them approves.
+function atWork(card) { return dirty(card) && !!card.querySelector(".card-end details[open], :focus"); }
+
 // keepOpen carries over which folds are open.
 function keepOpen(from, to) {
   const old = new Map([...from.querySelectorAll("details[data-keep]")].map((d) => [d.dataset.keep, d.open]));
@@ -61,6 +65,7 @@ function renewed(had, fresh) {
 function mergeKeyed(now, next) {
   const stay = new Set([...next.children].map((el) => el.dataset.key));
   for (const gone of [...now.children].filter((el) => !stay.has(el.dataset.key))) { // first, so that what followed is its neighbour still
+    if (atWork(gone)) { gone.classList.add("changed"); continue; }
     if (gone.classList.contains("selected")) (gone.nextElementSibling || gone.previousElementSibling)?.classList.add("selected");
     gone.remove();
   }
@@ -73,13 +78,16 @@ function mergeKeyed(now, next) {
       el = document.importNode(fresh, true);
       el.classList.add("arrived");
     } else if (had.dataset.v !== fresh.dataset.v) {
-      if (dirty(had) && had.querySelector(".card-end details[open], :focus")) {
+      if (atWork(had)) {
         had.classList.add("changed");
       } else {
         el = renewed(had, fresh);
         if (before === had) before = el;
         had.replaceWith(el);
       }
+    }
+    if (el.contains(document.activeElement)) { // the others move
+      while (before && before !== el) { const next = before.nextElementSibling; now.append(before); before = next; }
     }
     if (el === before) before = before.nextElementSibling;
     else if (!had || el.nextElementSibling !== before) now.insertBefore(el, before);
@@ -191,6 +199,7 @@ document.addEventListener("submit", async (e) => {
     document.activeElement?.blur();
     const card = form.closest(".card"), newer = card && x.response.querySelector(`.card[data-key="${CSS.escape(card.dataset.key)}"]`);
     if (newer && newer.dataset.v !== card.dataset.v) card.replaceWith(renewed(card, newer)); // else it would be refused again
+    if (card?.dataset.key && !newer) form.reset(); // decided meanwhile: it goes
     if (at !== location.pathname) show(x);
     else {
       const overtaken = merges > before; // by a refresh, which may have been newer
