@@ -152,6 +152,28 @@ func (a *Admin) fits(ctx context.Context, who person, p *store.Proposal) error {
 	if _, err := rules.Apply(set, p.Ops); err != nil {
 		return conflict("does_not_fit", "the rules in force changed so that the proposal does not fit any more ("+err.Error()+"): edit or reject it")
 	}
+	return a.overtaken(ctx, p, set)
+}
+
+// overtaken refuses a proposal that contradicts another which came in force since: the
+// card showed two that wait, and both in force would be nobody's decision. The learner
+// puts on the card within a second what is to become of the rule.
+func (a *Admin) overtaken(ctx context.Context, p *store.Proposal, set *rules.Set) error {
+	for _, c := range p.Conflicts {
+		if c.Proposal == "" {
+			continue
+		}
+		other, err := a.store.Proposal(ctx, p.App, c.Proposal)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r := other.Rule(); other.State == store.Approved && r != nil && set.Rule(r.ID) != nil {
+			return conflict("contradicts", fmt.Sprintf("what it contradicts came in force meanwhile, by %s: %q. Look at it again in a moment", other.DecidedBy, clip(r.Action, 100)))
+		}
+	}
 	return nil
 }
 

@@ -214,6 +214,33 @@ func TestDecide_ReplaceInsteadOfSplit(t *testing.T) {
 	}
 }
 
+// Of two opposite proposals that wait, one is approved: whoever approves the other from
+// a card that is older is refused, until the learner says what becomes of the rule.
+func TestDecide_OppositeCameInForce(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the cancellation form.", "somebody wants a refund", []string{"how do I get a refund for order 103"}, nil)
+	against := func(c store.Conflict) func(*store.Proposal) {
+		return func(o *store.Proposal) { o.Conflicts = []store.Conflict{c} }
+	}
+	o := b.proposal("Never mention the cancellation form.", "somebody wants a refund", []string{"how do I get a refund for order 103"},
+		against(store.Conflict{Proposal: p.ID, Action: p.Rule().Action, Advice: "reject", Reason: "one asks for what the other forbids"}))
+	b.ok(Approver, "POST", "proposals/"+p.ID+"/approve", map[string]any{"digest": p.Digest()}, nil)
+	says := b.refused(Owner, "POST", "proposals/"+o.ID+"/approve", map[string]any{"digest": o.Digest()}, 409, "contradicts")
+	has(t, says, "anna", "Mention the cancellation form.")
+
+	o.Version++ // as the learner settles it
+	against(store.Conflict{Rule: p.Rule().ID, Action: p.Rule().Action, Advice: "supersede", Reason: "one asks for what the other forbids"})(o)
+	o.Ops[0].Kind, o.Ops[0].IDs = rules.Supersede, []string{p.Rule().ID}
+	if err := b.store.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{o}}); err != nil {
+		t.Fatal(err)
+	}
+	b.ok(Owner, "POST", "proposals/"+o.ID+"/approve", map[string]any{"digest": o.Digest()}, nil)
+	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].ID != o.Rule().ID {
+		t.Errorf("in force: %+v", set.Rules)
+	}
+}
+
 // state is the state of the rule's newest version.
 func (b *bench) state(id string) rules.State {
 	b.t.Helper()
