@@ -26,6 +26,7 @@ var least = map[string]Role{
 	"POST /api/v1/findings/{id}/resolve": Approver, "POST /api/v1/findings/{id}/propose": Approver,
 	"GET /api/v1/replay":                Viewer,
 	"POST /api/v1/proposals/{id}/merge": Approver, "POST /proposals/{id}/merge": Approver,
+	"POST /api/v1/proposals/{id}/unmerge": Approver, "POST /proposals/{id}/unmerge": Approver,
 	"POST /api/v1/findings/{id}/reopen": Approver, "POST /api/v1/findings/{id}/assign": Approver,
 	"GET /api/v1/proposals": Viewer, "GET /api/v1/proposals/{id}": Viewer, "POST /api/v1/proposals/{id}": Approver,
 	"PATCH /api/v1/proposals/{id}": Approver, "POST /api/v1/proposals/{id}/approve": Approver,

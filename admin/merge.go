@@ -38,6 +38,7 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 	if err != nil {
 		return nil, err
 	}
+	before := store.Merged{With: in.With, Ops: cloned(p.Ops), Conflicts: slices.Clone(p.Conflicts), Replaces: p.Replaces}
 	changes := store.Changes{App: app, Proposals: []*store.Proposal{p}}
 	now := time.Now().UTC()
 	switch {
@@ -55,7 +56,7 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 			return nil, err
 		}
 		err = mergeProposals(p, other)
-		other.State, other.DecidedBy, other.DecidedAt, other.Reason = store.Expired, who.Name, now, "merged into proposal "+p.ID
+		other.State, other.DecidedBy, other.DecidedAt, other.Reason = store.Expired, who.Name, now, mergedInto+p.ID
 		other.Version, other.Updated = other.Version+1, now
 		changes.Proposals = append(changes.Proposals, other)
 	}
@@ -68,9 +69,26 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 	if err := a.remeasure(ctx, p); err != nil {
 		return nil, err
 	}
+	p.Merged = append(p.Merged, before)
+	p.Merged = p.Merged[max(0, len(p.Merged)-maxMerged):]
 	p.Version, p.Updated = p.Version+1, now
 	changes.Audits = []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "merge", Target: id, Reason: "with " + in.With, Ops: p.Ops}}
 	return p, a.store.Commit(ctx, changes)
+}
+
+const (
+	mergedInto = "merged into proposal " // why a proposal was closed
+	maxMerged  = 10                      // merges of one proposal that can be undone
+)
+
+func cloned(ops []rules.Operation) []rules.Operation {
+	out := slices.Clone(ops)
+	for i := range out {
+		if out[i].Rule != nil {
+			out[i].Rule = out[i].Rule.Clone()
+		}
+	}
+	return out
 }
 
 // mergeable reads an open proposal for one new rule.

@@ -77,6 +77,69 @@ func TestMerge_WithARuleInForce(t *testing.T) {
 	has(t, b.page(b.browser(Viewer), "/rules/"+rule.ID+"?app=shop"), "also said as", "Sag immer Sie.")
 }
 
+// A mistaken merge can be undone: both proposals are as they were, but for who joined
+// since, and approvals of the merged one are void.
+func TestMerge_Undo(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	said := func(user, query string) store.Evidence {
+		return store.Evidence{Feedback: "f-" + user, User: user, Time: time.Now().UTC(), Quote: "said by " + user, Query: query}
+	}
+	behind := func(user, query string) func(*store.Proposal) {
+		return func(p *store.Proposal) {
+			p.Evidence = []store.Evidence{said(user, query)}
+			p.Rule().Sources, p.Rule().Authors = []string{"f-" + user}, []string{user}
+		}
+	}
+	refund, delivery := "how do I get a refund for order 103", "when will my delivery 203 arrive"
+	p := b.proposal("Always use the formal form.", "somebody asks for a refund", []string{refund}, behind("u1", refund))
+	other := b.proposal("Mention the delivery note.", "somebody asks for a delivery", []string{delivery}, behind("u2", delivery))
+	path := "proposals/" + p.ID
+	b.refused(Approver, "POST", path+"/unmerge", nil, 409, "not_merged")
+	var merged proposalView
+	b.ok(Approver, "POST", path+"/merge", map[string]string{"with": other.ID, "digest": p.Digest()}, &merged)
+
+	next := merged.Proposal // as the learner adds who joins
+	next.Version, next.Evidence, next.People = next.Version+1, append(next.Evidence, said("u3", "I want a refund")), 3
+	next.Rule().Sources, next.Rule().Authors = append(next.Rule().Sources, "f-u3"), append(next.Rule().Authors, "u3")
+	if err := b.store.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{next}}); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(Approver, "POST", path+"/unmerge", map[string]string{"digest": merged.Digest}, 409, "stale")
+	b.refused(Viewer, "POST", path+"/unmerge", nil, 403, "role")
+	c := b.browser(Approver)
+	has(t, b.page(c, "/inbox?app=shop"), "Undo the merge")
+	b.post(c, "/"+path+"/unmerge", url.Values{"app": {"shop"}, "digest": {next.Digest()}})
+	got, back := b.fetch(p.ID), b.fetch(other.ID)
+	if r := got.Rule(); got.People != 2 || len(got.Evidence) != 2 || len(got.Merged) != 0 || len(r.Wordings) != 0 || !slices.Equal(r.Sources, []string{"f-u1", "f-u3"}) ||
+		!slices.Equal(r.Authors, []string{"u1", "u3"}) || !slices.Equal(r.Scope.Examples, []string{refund, "I want a refund"}) {
+		t.Errorf("after the merge was undone: %+v, rule %+v", got.Proposal, r)
+	}
+	if back.State != store.Open || back.DecidedBy != "" || back.Digest != other.Digest() || back.People != 1 {
+		t.Errorf("the other: %+v", back.Proposal)
+	}
+	b.refused(Approver, "POST", path+"/approve", map[string]any{"digest": next.Digest()}, 409, "stale")
+	b.ok(Approver, "POST", "proposals/"+other.ID+"/approve", map[string]any{"digest": back.Digest}, nil)
+
+	// Also one with a rule in force.
+	b.ok(Approver, "POST", path+"/merge", map[string]string{"with": other.Rule().ID}, nil)
+	var apart proposalView
+	b.ok(Approver, "POST", path+"/unmerge", nil, &apart)
+	if apart.Digest != got.Digest || apart.Ops[0].Kind != rules.Add || b.fetch(other.ID).State != store.Approved {
+		t.Errorf("apart from the rule: %+v", apart.Proposal)
+	}
+
+	// What somebody took back since does not come back.
+	b.ok(Approver, "POST", path+"/merge", map[string]string{"with": other.Rule().ID}, &merged)
+	lost := merged.Proposal
+	lost.Version++
+	lost.Rule().Sources = slices.DeleteFunc(lost.Rule().Sources, func(s string) bool { return s == "f-u3" })
+	if err := b.store.Commit(t.Context(), store.Changes{App: "shop", Proposals: []*store.Proposal{lost}}); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(Approver, "POST", path+"/unmerge", nil, 409, "taken_back")
+}
+
 func TestMerge_Refusals(t *testing.T) {
 	b := start(t, nil)
 	b.traffic()

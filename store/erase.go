@@ -120,7 +120,11 @@ func (e *Erasure) Proposal(p *Proposal) bool {
 	p.Evidence = slices.DeleteFunc(p.Evidence, e.quoted)
 	p.Touch.Inside, p.Touch.Near = slices.DeleteFunc(p.Touch.Inside, e.shown), slices.DeleteFunc(p.Touch.Near, e.shown)
 	changed := len(p.Evidence)+len(p.Touch.Inside)+len(p.Touch.Near) != n
-	if slices.ContainsFunc(p.Ops, func(o rules.Operation) bool { return o.Rule != nil && e.Under(o.Rule) }) {
+	under := func(o rules.Operation) bool { return o.Rule != nil && e.Under(o.Rule) }
+	if slices.ContainsFunc(p.Merged, func(m Merged) bool { return slices.ContainsFunc(m.Ops, under) }) {
+		changed, p.Merged = true, nil
+	}
+	if slices.ContainsFunc(p.Ops, under) {
 		changed = true
 		e.empty(p)
 	}
@@ -140,7 +144,7 @@ func (e *Erasure) empty(p *Proposal) {
 		p.State, p.DecidedBy, p.DecidedAt, p.Reason = Expired, "erase", time.Now(), "it rested on what an erased person said"
 	}
 	p.Title, p.Ops, p.Evidence, p.Touch = "erased", nil, []Evidence{}, Touch{}
-	p.Problems, p.Conflicts, p.Routing = nil, nil, nil
+	p.Problems, p.Conflicts, p.Routing, p.Merged = nil, nil, nil, nil
 }
 
 // Finding takes quotes out of a finding, and the title, which may be made of them.

@@ -45,6 +45,7 @@ type Proposal struct {
 	Conflicts []Conflict      `json:"conflicts,omitempty"`
 	Replaces  []string        `json:"replaces,omitempty"` // rules that a person has it replace, whatever the learner advises
 	Routing   *RoutingCase    `json:"routing,omitempty"`
+	Merged    []Merged        `json:"merged,omitempty"` // what people merged it with, the newest last
 
 	DecidedBy string    `json:"decided_by,omitempty"`
 	DecidedAt time.Time `json:"decided_at,omitzero"`
@@ -107,6 +108,15 @@ type Conflict struct {
 	Action   string `json:"action"`
 	Reason   string `json:"reason"`
 	Advice   string `json:"advice"` // supersede, split or reject
+}
+
+// Merged is how a proposal stood before a person merged it, so that the merge can be
+// undone.
+type Merged struct {
+	With      string            `json:"with"` // the proposal that was closed, or the rule in force
+	Ops       []rules.Operation `json:"operations"`
+	Conflicts []Conflict        `json:"conflicts,omitempty"`
+	Replaces  []string          `json:"replaces,omitempty"`
 }
 
 // RoutingCase is the evidence for a routing proposal.
