@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -73,16 +74,29 @@ func (cmd rulesShowCmd) Run(e *env, parent *cli) error {
 	if err != nil {
 		return err
 	}
-	path := "proposals/"
+	path, err := pathOf("proposals", cmd.ID)
 	if strings.HasPrefix(cmd.ID, "r_") {
-		path = "rules/"
-		cmd.ID, _, _ = strings.Cut(cmd.ID, "@")
+		path, err = pathOf("rules", cmd.ID)
+	}
+	if err != nil {
+		return err
 	}
 	var v json.RawMessage
-	if err := c.call(e.ctx, http.MethodGet, path+cmd.ID, appQuery(parent.Rules.App), nil, &v); err != nil {
+	if err := c.call(e.ctx, http.MethodGet, path, appQuery(parent.Rules.App), nil, &v); err != nil {
 		return err
 	}
 	return printJSON(e, v)
+}
+
+// pathOf is the API's path of one thing of a list; a rule may be named with its version.
+func pathOf(list, id string) (string, error) {
+	if list == "rules" {
+		id, _, _ = strings.Cut(id, "@")
+	}
+	if strings.Trim(id, ". ") == "" { // an unset variable in a script
+		return "", fmt.Errorf("%q is no id: heed rules list shows them", id)
+	}
+	return list + "/" + url.PathEscape(id), nil
 }
 
 func printJSON(e *env, v any) error {
@@ -105,9 +119,13 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	if err != nil {
 		return err
 	}
+	path, err := pathOf("proposals", cmd.ID)
+	if err != nil {
+		return err
+	}
 	q := appQuery(parent.Rules.App)
 	var p store.Proposal
-	if err := c.call(e.ctx, http.MethodGet, "proposals/"+cmd.ID, q, nil, &p); err != nil {
+	if err := c.call(e.ctx, http.MethodGet, path, q, nil, &p); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.out, "%s\nwould touch %d of the last %d requests; asked for by %s\n", p.Title, p.Touch.In, p.Touch.Of, people(p.People))
@@ -135,7 +153,7 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	if cmd.Ramp != nil {
 		in["ramp"] = *cmd.Ramp
 	}
-	if err := c.call(e.ctx, http.MethodPost, "proposals/"+cmd.ID+"/approve", q, in, nil); err != nil {
+	if err := c.call(e.ctx, http.MethodPost, path+"/approve", q, in, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(e.out, "approved")
@@ -179,7 +197,11 @@ type rulesRejectCmd struct {
 
 // Run rejects a proposal.
 func (cmd rulesRejectCmd) Run(e *env, parent *cli) error {
-	return post(e, parent.Rules.App, "proposals/"+cmd.ID+"/reject", map[string]any{"reason": cmd.Reason}, "rejected")
+	path, err := pathOf("proposals", cmd.ID)
+	if err != nil {
+		return err
+	}
+	return post(e, parent.Rules.App, path+"/reject", map[string]any{"reason": cmd.Reason}, "rejected")
 }
 
 type rulesRetireCmd struct {
@@ -189,8 +211,11 @@ type rulesRetireCmd struct {
 
 // Run retires a rule.
 func (cmd rulesRetireCmd) Run(e *env, parent *cli) error {
-	id, _, _ := strings.Cut(cmd.ID, "@")
-	return post(e, parent.Rules.App, "rules/"+id+"/retire", map[string]any{"reason": cmd.Reason}, "retired")
+	path, err := pathOf("rules", cmd.ID)
+	if err != nil {
+		return err
+	}
+	return post(e, parent.Rules.App, path+"/retire", map[string]any{"reason": cmd.Reason}, "retired")
 }
 
 func post(e *env, app, path string, in any, done string) error {
@@ -289,6 +314,7 @@ func (cmd rulesApplyCmd) Run(e *env, parent *cli) error {
 			did = "proposed:"
 		}
 		fmt.Fprintln(e.out, did, r.Text())
+		there[r.Text()] = got.State != string(store.Open)
 	}
 	return nil
 }

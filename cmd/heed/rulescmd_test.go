@@ -43,8 +43,10 @@ func TestRules_FactsByCommandLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(exported)
-	run(0, "added:", "apply", file)
+	write(exported + exported)
+	if out := run(0, "added:", "apply", file); strings.Count(out, "added:") != 1 {
+		t.Errorf("a rule that stands there twice:\n%s", out)
+	}
 	run(0, "in force already:", "apply", file) // although one that reads the same is retired
 	var all page[rules.Rule]
 	if err := p.api().call(context.Background(), http.MethodGet, "rules", appQuery("shop"), nil, &all); err != nil {
@@ -66,6 +68,24 @@ func TestRules_FactsByCommandLine(t *testing.T) {
 		t.Errorf("the rule about returns is in scope of shipping: %s", h.Get("Heed-Rules"))
 	} else if h.Get("Heed-Rules") != "" {
 		t.Errorf("a rule that ran out is still injected: %s", h.Get("Heed-Rules"))
+	}
+}
+
+// An id that is none is an id that is not there, whatever it would mean in a path; an
+// empty one, as of an unset variable, is said to be empty.
+func TestRules_OddIDs(t *testing.T) {
+	_, upstream := model(t, simulate.Options{OverApply: -1})
+	p := start(t, config(t, t.TempDir(), upstream, ""))
+	for _, id := range []string{"", " ", "..", "../apps", "x/../../apps", "?limit=1", "a b", "r_x/../../../apps", "%"} {
+		for _, what := range [][]string{{"show"}, {"approve", "-y"}, {"reject"}, {"retire"}} {
+			code, out := p.command(append(append([]string{"rules", "--app", "shop"}, what...), id)...)
+			if code != 1 || !strings.Contains(out, "there is no such thing") && !strings.Contains(out, "is no id") {
+				t.Errorf("rules %v %q: exit code %d:\n%s", what, id, code, out)
+			}
+		}
+	}
+	if code, out := p.command("replay", "--app", "shopp"); code != 1 || !strings.Contains(out, `there is no app "shopp"; there are: `) {
+		t.Errorf("replay of a misspelt app: exit code %d:\n%s", code, out)
 	}
 }
 

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
+	"heed/configs"
 	"heed/rules"
 	"heed/store"
 	"heed/wire"
@@ -91,6 +94,9 @@ func (cmd replayCmd) again(e *env) error {
 		return err
 	}
 	defer s.Close()
+	if err := known(e.ctx, c, s, cmd.App); err != nil {
+		return err
+	}
 	r := replayer{store: s, compiled: map[rules.Head]*rules.Compiled{}}
 	start := time.Now()
 	if err := r.run(e.ctx, cmd.App, cmd.Limit); err != nil {
@@ -107,6 +113,27 @@ func (cmd replayCmd) again(e *env) error {
 		return errors.New("some decisions could not be reproduced from the log")
 	}
 	return nil
+}
+
+// known refuses an app that neither the configuration nor the store has: of a
+// misspelt one nothing would differ.
+func known(ctx context.Context, c *configs.Config, s store.Store, app string) error {
+	apps, err := s.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range c.Apps.All() {
+		apps = append(apps, name)
+	}
+	if len(apps) == 0 {
+		apps = []string{"default"}
+	}
+	if app == "default" || slices.Contains(apps, app) {
+		return nil
+	}
+	slices.Sort(apps)
+	apps = slices.Compact(apps)
+	return fmt.Errorf("there is no app %q; there are: %s", app, strings.Join(apps, ", "))
 }
 
 // replayer takes logged decisions again.
