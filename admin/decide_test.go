@@ -239,6 +239,12 @@ func TestDecide_OppositeCameInForce(t *testing.T) {
 	if set := b.inForce(); len(set.Rules) != 1 || set.Rules[0].ID != o.Rule().ID {
 		t.Errorf("in force: %+v", set.Rules)
 	}
+
+	// What was replaced does not come back beside what replaced it.
+	says = b.refused(Approver, "POST", "rules/"+p.Rule().ID+"/resume", nil, 409, "replaced")
+	has(t, says, o.Rule().ID, "Never mention the cancellation form.")
+	b.ok(Approver, "POST", "rules/"+o.Rule().ID+"/pause", nil, nil)
+	b.ok(Approver, "POST", "rules/"+p.Rule().ID+"/resume", nil, nil)
 }
 
 // state is the state of the rule's newest version.

@@ -158,6 +158,9 @@ func (a *Admin) setState(ctx context.Context, who person, app, id, action, reaso
 		if err := a.validate(back); err != nil {
 			return nil, rules.Head{}, err
 		}
+		if err := a.replaced(ctx, r); err != nil {
+			return nil, rules.Head{}, err
+		}
 		op = rules.Operation{Kind: rules.Resume, Rule: back}
 	case action == "retire" && r.State == rules.Paused:
 		op.Kind, op.Rule = rules.Retire, r
@@ -176,6 +179,31 @@ func (a *Admin) setState(ctx context.Context, who person, app, id, action, reaso
 	}
 	r, _, err = a.newestVersion(ctx, app, id)
 	return r, head, err
+}
+
+// replaced refuses to bring back a rule whose place another took, as long as that one is
+// in force: most such pairs contradict each other. It is found in the newest MaxPage
+// audit entries.
+func (a *Admin) replaced(ctx context.Context, r *rules.Rule) error {
+	if r.State != rules.Superseded {
+		return nil
+	}
+	_, set, err := store.Current(ctx, a.store, r.App)
+	if err != nil {
+		return err
+	}
+	entries, _, err := a.store.Audits(ctx, store.AuditFilter{App: r.App, Limit: store.MaxPage})
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		for _, op := range entries[i].Ops {
+			if entries[i].Head.Epoch > 0 && slices.Contains(op.IDs, r.ID) && op.Rule != nil && set.Rule(op.Rule.ID) != nil {
+				return conflict("replaced", fmt.Sprintf("rule %s took its place and is in force: %q. Pause or retire that one first, or roll back", op.Rule.ID, clip(op.Rule.Action, 100)))
+			}
+		}
+	}
+	return nil
 }
 
 // activate makes a set that was in force before the head again, as a new epoch. It
