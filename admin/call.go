@@ -176,8 +176,15 @@ func (c *call) decode(v any) error {
 		return badRequest(clip(name, 60), message)
 	}
 	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) && kind.Field == "" {
+		return badRequest("", "the body must be one JSON object, not "+kind.Value)
+	}
 	if errors.As(err, &kind) {
 		return badRequest(kind.Field, fmt.Sprintf("%s: want %s, got %s", kind.Field, kind.Type, kind.Value))
+	}
+	var at *time.ParseError
+	if errors.As(err, &at) {
+		return badRequest("", fmt.Sprintf("%s is no time: want RFC 3339, such as 2026-01-31T15:04:05Z", clip(at.Value, 60)))
 	}
 	return badRequest("", "the body is not valid JSON: "+clip(err.Error(), 120))
 }

@@ -59,6 +59,7 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 		other.State, other.DecidedBy, other.DecidedAt, other.Reason = store.Expired, who.Name, now, mergedInto+p.ID
 		other.Version, other.Updated = other.Version+1, now
 		changes.Proposals = append(changes.Proposals, other)
+		changes.Audits = []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "merge", Target: other.ID, Reason: "into " + p.ID}}
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 	p.Merged = append(p.Merged, before)
 	p.Merged = p.Merged[max(0, len(p.Merged)-maxMerged):]
 	p.Version, p.Updated = p.Version+1, now
-	changes.Audits = []store.Audit{{App: app, Time: now, Actor: who.Name, Action: "merge", Target: id, Reason: "with " + in.With, Ops: p.Ops}}
+	changes.Audits = append(changes.Audits, store.Audit{App: app, Time: now, Actor: who.Name, Action: "merge", Target: id, Reason: "with " + in.With, Ops: p.Ops})
 	return p, a.store.Commit(ctx, changes)
 }
 

@@ -115,6 +115,7 @@ func TestMerge_Undo(t *testing.T) {
 		!slices.Equal(r.Authors, []string{"u1", "u3"}) || !slices.Equal(r.Scope.Examples, []string{refund, "I want a refund"}) {
 		t.Errorf("after the merge was undone: %+v, rule %+v", got.Proposal, r)
 	}
+	has(t, b.page(c, "/proposals/"+other.ID+"?app=shop"), "into "+p.ID, "from "+p.ID)
 	if back.State != store.Open || back.DecidedBy != "" || back.Digest != other.Digest() || back.People != 1 {
 		t.Errorf("the other: %+v", back.Proposal)
 	}

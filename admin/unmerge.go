@@ -62,14 +62,19 @@ func (a *Admin) unmergeOnce(ctx context.Context, who person, app, id string, in 
 	}
 	joinSince(p)
 	now := time.Now().UTC()
+	var audits []store.Audit
 	for _, c := range changed {
 		if err := a.remeasure(ctx, c); err != nil {
 			return nil, err
 		}
 		c.Version, c.Updated = c.Version+1, now
+		from := m.With
+		if c != p {
+			from = p.ID
+		}
+		audits = append(audits, store.Audit{App: app, Time: now, Actor: who.Name, Action: "unmerge", Target: c.ID, Reason: "from " + from, Ops: c.Ops})
 	}
-	return p, a.store.Commit(ctx, store.Changes{App: app, Proposals: changed, Audits: []store.Audit{
-		{App: app, Time: now, Actor: who.Name, Action: "unmerge", Target: id, Reason: "from " + m.With, Ops: p.Ops}}})
+	return p, a.store.Commit(ctx, store.Changes{App: app, Proposals: changed, Audits: audits})
 }
 
 // closedBy is the proposal that was closed when p was merged with it, open again; nil
