@@ -64,6 +64,9 @@ func TestEffect_HarmPausesTheRuleAndCanBeRecomputed(t *testing.T) {
 	if !found || len(p.proposals()) == 0 {
 		t.Errorf("want an audit entry with the figures and a proposal for a person, got %+v, %d proposals", audits.Items, len(p.proposals()))
 	}
+	if _, out := p.command("rules", "--app", "shop", "approve", p.proposals()[0].ID); !strings.Contains(out, "why: compared at the same time, by rating: ") || strings.Contains(out, "last 0 requests") {
+		t.Errorf("the command line shows of the proposal to retire it:\n%s", out)
+	}
 	var running store.Effect
 	if err := c.call(ctx, http.MethodGet, "rules/"+added.ID+"/effect", appQuery("shop"), nil, &running); err != nil {
 		t.Fatal(err)

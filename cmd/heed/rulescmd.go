@@ -128,7 +128,13 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	if err := c.call(e.ctx, http.MethodGet, path, q, nil, &p); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "%s\nwould touch %d of the last %d requests; asked for by %s\n", p.Title, p.Touch.In, p.Touch.Of, people(p.People))
+	fmt.Fprintln(e.out, p.Title)
+	if p.Rule() != nil {
+		fmt.Fprintf(e.out, "would touch %d of the last %d requests; asked for by %s\n", p.Touch.In, p.Touch.Of, people(p.People))
+	}
+	if p.Reason != "" { // as of a rule that was paused
+		fmt.Fprintf(e.out, "why: %s\n", p.Reason)
+	}
 	if r := p.Rule(); r != nil && r.Fact != nil {
 		fmt.Fprintf(e.out, "a fact: %s says so; it stands in %q; until %s\n", r.Fact.Author, r.Fact.Source, r.ValidTo.Format(time.RFC3339))
 	}
@@ -137,7 +143,7 @@ func (cmd rulesApproveCmd) Run(e *env, parent *cli) error {
 	}
 	printChanges(e, &p)
 	if !cmd.Yes {
-		fmt.Fprint(e.out, "Put it in force? [y/N] ")
+		fmt.Fprint(e.out, "Approve it? [y/N] ")
 		var answer string
 		if _, err := fmt.Fscanln(os.Stdin, &answer); err != nil || !strings.HasPrefix(strings.ToLower(answer), "y") {
 			return fmt.Errorf("not approved")
