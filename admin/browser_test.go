@@ -235,6 +235,23 @@ func TestBrowser_SnoozeByKeys(t *testing.T) {
 	}
 }
 
+// With keys alone requests are ticked one after the other: the focus stays where it was.
+func TestBrowser_TickByKeys(t *testing.T) {
+	b := start(t, nil)
+	b.traffic()
+	p := b.proposal("Mention the five working days of refunds.", "somebody asks for a refund", []string{"how do I get a refund for order 103"}, nil)
+	ctx := browser.Tab(t, 1360, 960)
+	b.login(t, ctx, Owner)
+	sample := `[data-sample="` + p.Touch.Inside[0].Exchange + `"] button.yes`
+	browser.Steps(t, ctx, "go to a tick", chromedp.WaitVisible(chromedp.CSS(sample)), chromedp.Focus(chromedp.CSS(sample)))
+	b.act(t, ctx, "tick", p.ID, chromedp.KeyEvent(kb.Enter))
+	browser.Steps(t, ctx, "the focus is there", chromedp.WaitVisible(chromedp.CSS(sample+"[aria-pressed=true]:focus")))
+	b.act(t, ctx, "take it back", p.ID, chromedp.KeyEvent(kb.Enter))
+	if got := b.fetch(p.ID); len(got.Rule().Scope.Examples) != 1 || got.Version != 3 {
+		t.Errorf("version %d, applies to %q", got.Version, got.Rule().Scope.Examples)
+	}
+}
+
 // The answer to a form that a refresh overtook does not leave the page as it was
 // before that: it is brought up to date again.
 func TestBrowser_OvertakenAnswer(t *testing.T) {

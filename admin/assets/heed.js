@@ -180,6 +180,16 @@ function show(x) {
   scrollTo(0, 0);
   watchFlash();
 }
+// refocus puts the focus back on what a form's answer renewed, for who works with keys:
+// on the tick of the same request, else on the card, else on the one in its place.
+function refocus(card, button) {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  const now = card?.dataset.key && document.querySelector(`.card[data-key="${CSS.escape(card.dataset.key)}"]`);
+  const sample = button?.closest("[data-sample]")?.dataset.sample;
+  const tick = now && sample && now.querySelector(`[data-sample="${CSS.escape(sample)}"] button.${button.matches(".yes") ? "yes" : "no"}`);
+  const to = tick?.checkVisibility() ? tick : now || document.querySelector(".card.selected");
+  to?.focus({ preventScroll: true });
+}
 addEventListener("popstate", () => location.reload());
 
 // Small forms answer in place.
@@ -212,6 +222,7 @@ document.addEventListener("submit", async (e) => {
   }
   form.classList.remove("sending");
   for (const b of form.querySelectorAll("button")) b.disabled = false;
+  refocus(form.closest(".card"), e.submitter);
 });
 
 document.addEventListener("change", (e) => {
