@@ -89,6 +89,15 @@ func TestBrowser_Narrow(t *testing.T) {
 		if wide := browser.Run(t, ctx, "its width", chromedp.Evaluate[int](`document.documentElement.scrollWidth - 390`)); wide > 0 {
 			t.Errorf("%s is %d pixels wider than the screen", path, wide)
 		}
+		if wide := browser.Run(t, ctx, "with each fold", chromedp.Evaluate[int](`Math.max(0, ...[...document.querySelectorAll("details")].map((d) => {
+			const was = d.open;
+			d.open = true;
+			const wide = document.documentElement.scrollWidth - 390;
+			d.open = was;
+			return wide;
+		}))`)); wide > 0 {
+			t.Errorf("with a fold open %s is %d pixels wider than the screen", path, wide)
+		}
 	}
 }
 
