@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -70,6 +71,7 @@ func (w *world) judge(pr *store.Proposal) error {
 		if !errors.Is(err, errStale) {
 			return err
 		}
+		time.Sleep(lookAgain)
 		if err := w.look(pr); err != nil { // another rule came in force meanwhile
 			return err
 		}
@@ -77,8 +79,12 @@ func (w *world) judge(pr *store.Proposal) error {
 	return fmt.Errorf("proposal %s changes as often as it is looked at", pr.ID)
 }
 
-// maxLooks is how often the approver looks at a card that changes.
-const maxLooks = 10
+// The approver looks at a card that changes up to maxLooks times, lookAgain apart: the
+// learner puts on it within a second what came in force.
+const (
+	maxLooks  = 10
+	lookAgain = 200 * time.Millisecond
+)
 
 func (w *world) look(pr *store.Proposal) error {
 	ctx, cancel := limited()

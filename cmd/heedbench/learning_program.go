@@ -255,7 +255,7 @@ func (p *program) api(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode == http.StatusConflict && bytes.Contains(b, []byte(`"code":"stale"`)) {
+	if resp.StatusCode == http.StatusConflict && (bytes.Contains(b, []byte(`"code":"stale"`)) || bytes.Contains(b, []byte(`"code":"contradicts"`))) {
 		return fmt.Errorf("%s %s: %w", method, path, errStale)
 	}
 	if resp.StatusCode >= 300 {
