@@ -428,13 +428,16 @@ func TestRedis_Commands(t *testing.T) {
 		{[]string{"rules", "show", "--app", "shop", id}, "free label"},
 		{[]string{"why", "--app", "shop", last.header.Get("Heed-Exchange-Id")}, "free label"},
 		{[]string{"why", "--app", "shop", first.header.Get("Heed-Exchange-Id")}, ""},
-		{[]string{"replay", "--app", "shop"}, ""},
 		{[]string{"audit", "verify", "--app", "shop"}, ""},
 		{[]string{"export", "--app", "shop", "-o", file}, ""},
 	} {
 		if code, out := p.command(c.args...); code != 0 || !strings.Contains(out, c.want) {
 			t.Errorf("heed %s: exit code %d, %q; want %q in it", strings.Join(c.args, " "), code, out, c.want)
 		}
+	}
+	var replayed bytes.Buffer
+	if code := run(context.Background(), []string{"--config", conf, "replay", "--app", "shop"}, &replayed, &replayed); code != 0 || !strings.Contains(replayed.String(), " 0 differ") || strings.Contains(replayed.String(), " 0 with rules") {
+		t.Errorf("heed replay: exit code %d, %s", code, &replayed)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil || !bytes.Contains(b, []byte(last.header.Get("Heed-Exchange-Id"))) || bytes.Count(b, []byte(`{"feedback":`)) != 4 {
