@@ -38,7 +38,7 @@ func (a *Admin) mergeOnce(ctx context.Context, who person, app, id string, in me
 	if err != nil {
 		return nil, err
 	}
-	before := store.Merged{With: in.With, Ops: cloned(p.Ops), Conflicts: slices.Clone(p.Conflicts), Replaces: p.Replaces}
+	before := store.Merged{With: in.With, Ops: rules.CloneOperations(p.Ops), Conflicts: slices.Clone(p.Conflicts), Replaces: p.Replaces}
 	changes := store.Changes{App: app, Proposals: []*store.Proposal{p}}
 	now := time.Now().UTC()
 	switch {
@@ -81,16 +81,6 @@ const (
 	mergedInto = "merged into proposal " // why a proposal was closed
 	maxMerged  = 10                      // merges of one proposal that can be undone
 )
-
-func cloned(ops []rules.Operation) []rules.Operation {
-	out := slices.Clone(ops)
-	for i := range out {
-		if out[i].Rule != nil {
-			out[i].Rule = out[i].Rule.Clone()
-		}
-	}
-	return out
-}
 
 // mergeable reads an open proposal for one new rule.
 func (a *Admin) mergeable(ctx context.Context, app, id string) (*store.Proposal, error) {

@@ -229,12 +229,7 @@ func listed(evidence []store.Evidence, user string) int {
 // cloneProposal copies what the learner changes of a proposal.
 func cloneProposal(p *store.Proposal) *store.Proposal {
 	c := *p
-	c.Ops = slices.Clone(p.Ops)
-	for i := range c.Ops {
-		if c.Ops[i].Rule != nil {
-			c.Ops[i].Rule = c.Ops[i].Rule.Clone()
-		}
-	}
+	c.Ops = rules.CloneOperations(p.Ops)
 	c.Evidence = slices.Clone(p.Evidence)
 	c.Conflicts = slices.Clone(p.Conflicts)
 	c.Problems = slices.Clone(p.Problems)

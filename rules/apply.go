@@ -36,6 +36,17 @@ func (op Operation) OfPaused() bool {
 	return op.Kind == Resume || op.Kind == Retire && op.Rule != nil
 }
 
+// CloneOperations copies operations with their rules, so that these can be changed.
+func CloneOperations(ops []Operation) []Operation {
+	out := slices.Clone(ops)
+	for i := range out {
+		if out[i].Rule != nil {
+			out[i].Rule = out[i].Rule.Clone()
+		}
+	}
+	return out
+}
+
 // Apply returns the set that the operations make of set, which stays as it is.
 // It returns an error that names the operation when one does not fit: a rule to
 // be changed is not in force, an id is taken, or the result is not valid.

@@ -180,6 +180,7 @@ function show(x) {
   scrollTo(0, 0);
   watchFlash();
 }
+
 // refocus puts the focus back on what a form's answer renewed, for who works with keys:
 // on the tick of the same request, else on the card, else on the one in its place.
 function refocus(card, button) {
@@ -190,6 +191,7 @@ function refocus(card, button) {
   const to = tick?.checkVisibility() ? tick : now || document.querySelector(".card.selected");
   to?.focus({ preventScroll: true });
 }
+
 addEventListener("popstate", () => location.reload());
 
 // Small forms answer in place.

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"heed/rules"
 	"heed/store"
@@ -71,20 +70,20 @@ func (w *world) judge(pr *store.Proposal) error {
 		if !errors.Is(err, errStale) {
 			return err
 		}
-		time.Sleep(lookAgain)
-		if err := w.look(pr); err != nil { // another rule came in force meanwhile
+		shown := pr.Version
+		err = until(func() (bool, error) { // the learner puts on the card what came in force
+			err := w.look(pr)
+			return pr.Version != shown, err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("proposal %s changes as often as it is looked at", pr.ID)
 }
 
-// The approver looks at a card that changes up to maxLooks times, lookAgain apart: the
-// learner puts on it within a second what came in force.
-const (
-	maxLooks  = 10
-	lookAgain = 200 * time.Millisecond
-)
+// maxLooks is how often the approver looks at a card that changes.
+const maxLooks = 10
 
 func (w *world) look(pr *store.Proposal) error {
 	ctx, cancel := limited()

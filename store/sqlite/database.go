@@ -41,10 +41,8 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		layout = append(layout, fmt.Sprintf("page_size(%d)", sc.pageBytes), "auto_vacuum(INCREMENTAL)")
 	}
-	pragmas := []string{
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + sc.synchronous + ")",
-		fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "foreign_keys(0)", "temp_store(MEMORY)",
-		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "cell_size_check(1)", "secure_delete(" + sc.secureDelete + ")"}
+	pragmas := append(commonPragmas(opt), "journal_mode(WAL)", "synchronous("+sc.synchronous+")", "foreign_keys(0)",
+		fmt.Sprintf("journal_size_limit(%d)", 16<<20), "secure_delete("+sc.secureDelete+")")
 	if opt.MaxBytes > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(16, opt.MaxBytes/sc.pageBytes)))
 	}
@@ -71,6 +69,11 @@ func openDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	}
 	go d.run()
 	return d, nil
+}
+
+// commonPragmas are those of every connection, also one that only reads.
+func commonPragmas(opt Options) []string {
+	return []string{"busy_timeout(5000)", fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "temp_store(MEMORY)", "cell_size_check(1)"}
 }
 
 // there fails when the file under path is not the one that was opened: SQLite would

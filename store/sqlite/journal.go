@@ -68,7 +68,8 @@ func damagedFrame(r io.Reader) (int, error) {
 	default:
 		return damagedHeader(r, head)
 	}
-	if (walSum{}).over(order, head[:24]) != (walSum{binary.BigEndian.Uint32(head[24:]), binary.BigEndian.Uint32(head[28:])}) {
+	before := walSum{binary.BigEndian.Uint32(head[24:]), binary.BigEndian.Uint32(head[28:])}
+	if (walSum{}).over(order, head[:24]) != before {
 		return damagedHeader(r, head)
 	}
 	size := binary.BigEndian.Uint32(head[8:])
@@ -76,7 +77,6 @@ func damagedFrame(r io.Reader) (int, error) {
 		return 0, nil
 	}
 	salts := [8]byte(head[16:])
-	before := walSum{binary.BigEndian.Uint32(head[24:]), binary.BigEndian.Uint32(head[28:])}
 	computed := before // what the frame before comes to, which is what it says if it fits
 	frame := make([]byte, frameHeader+int(size))
 	bad, closed := 0, false // a commit ended at or behind the bad frame

@@ -40,8 +40,7 @@ func readDatabase(ctx context.Context, path string, sc schema, opt Options) (*da
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	pragmas := []string{"busy_timeout(5000)", fmt.Sprintf("cache_size(-%d)", opt.CacheKB), "temp_store(MEMORY)", "cell_size_check(1)", "query_only(1)"}
-	reads, err := connect(path, "deferred", pragmas, opt.Readers)
+	reads, err := connect(path, "deferred", append(commonPragmas(opt), "query_only(1)"), opt.Readers)
 	if err != nil {
 		return nil, err
 	}
